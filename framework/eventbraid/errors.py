@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eventbraid.event import EventID
+    from eventbraid.report import Report
 
 __all__ = [
     "ConfigurationError",
@@ -43,9 +44,10 @@ __all__ = [
 
 
 class EventbraidError(Exception):
-    """The root: catch this to catch whatever eventbraid reports."""
+    """The root: catch this to catch whatever eventbraid reports; `report` is set where a job had begun."""
 
     exit_code = 1
+    report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def need_extra(module: str, extra: str, why: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+        if error.name is None or module.split(".", maxsplit=1)[0] != error.name.split(".")[0]:
             raise
-        message = f"{why} needs {module.split('.')[0]}: pip install 'eventbraid[{extra}]'"
+        message = f"{why} needs {module.split('.', maxsplit=1)[0]}: pip install 'eventbraid[{extra}]'"
         raise MissingExtra(message) from error

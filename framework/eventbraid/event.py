@@ -1,0 +1,214 @@
+"""An event: its identity and its products, each put once, read-only, and dropped after its last reader."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args, overload
+
+from eventbraid.errors import DataError, ProductError
+
+if TYPE_CHECKING:
+    from eventbraid.plan import Plan
+
+__all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState"]
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EventID:
+    """Which event: run, luminosity section and event number, each counted from 1."""
+
+    run: int
+    lumi: int
+    event: int
+
+    def __str__(self) -> str:
+        return f"{self.run}:{self.lumi}:{self.event}"
+
+
+class PathState(Enum):
+    """How a path ended for an event."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    EXCEPTION = "exception"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class PathResult:
+    """How a path ended for an event, and the label of the module that decided (empty on a pass)."""
+
+    state: PathState
+    decided_by: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True when every filter of the path passed and nothing on it raised."""
+        return self.state is PathState.PASS
+
+
+class Input(Generic[T]):
+    """A product that a module reads: `digis = Input[HcalDigis]("hcalDigis")`, then `event[self.digis]`.
+
+    The label names a module, `label.output` where that module has several outputs, or a product of the
+    source. It is a default; the job may set another: `JetFinder(energies="facile")`.
+    """
+
+    def __init__(self, label: str = "") -> None:
+        self.label = label
+        self.name = ""
+        self.slot = -1
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def type(self) -> Any:
+        """The declared type of the product."""
+        arguments = get_args(getattr(self, "__orig_class__", None))
+        return arguments[0] if arguments else Any
+
+    def __repr__(self) -> str:
+        return f"Input({self.name} <- {self.label!r})"
+
+
+class Output(Generic[T]):
+    """A product that a module or a source puts: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
+
+    def __init__(self, doc: str = "") -> None:
+        self.doc = doc
+        self.name = ""
+        self.slot = -1
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def type(self) -> Any:
+        """The declared type of the product."""
+        arguments = get_args(getattr(self, "__orig_class__", None))
+        return arguments[0] if arguments else Any
+
+    def __repr__(self) -> str:
+        return f"Output({self.name})"
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final = _Absent()
+
+
+class Event:
+    """One event on its way through a job.
+
+    `event[self.digis]` reads an input, `event[self.energies] = value` puts an output. A product is put
+    once. NumPy arrays, alone or in dataclasses, tuples, lists and dicts, become read-only when put.
+    """
+
+    __slots__ = ("_plan", "_products", "_results", "id", "number")
+
+    def __init__(self, plan: Plan, event_id: EventID, number: int) -> None:
+        self._plan = plan
+        # The last place stays absent: a token that belongs to no job points there.
+        self._products: list[Any] = [ABSENT] * (plan.size + 1)
+        self._results: dict[str, PathResult] | None = None
+        self.id = event_id
+        self.number = number
+
+    def __getitem__(self, token: Input[T]) -> T:
+        value = self._products[token.slot]
+        if value is ABSENT:
+            raise self._plan.explain_absent(token, self.id)
+        return value  # type: ignore[no-any-return]  # the plan checked that the types fit
+
+    def __setitem__(self, token: Output[T], value: T) -> None:
+        products = self._products
+        slot = token.slot
+        if products[slot] is not ABSENT or slot < 0:
+            raise self._plan.explain_put(token, self.id)
+        if value.__class__ not in PLAIN:
+            freeze(value)
+        products[slot] = value
+
+    def __contains__(self, token: Input[Any]) -> bool:
+        return self._products[token.slot] is not ABSENT
+
+    @overload
+    def get(self, token: Input[T]) -> T | None: ...
+    @overload
+    def get(self, token: Input[T], default: D) -> T | D: ...
+    def get(self, token: Input[Any], default: Any = None) -> Any:
+        """The product, or `default` where its module did not run (a filter before it did not pass)."""
+        value = self._products[token.slot]
+        return default if value is ABSENT else value
+
+    def _fill(self, slots: Mapping[str, int], products: Mapping[str, object]) -> None:
+        for name, value in products.items():
+            slot = slots.get(name)
+            if slot is None:
+                raise DataError(f"event {self.id}: the source put {name!r}, which it does not declare as an output")
+            freeze(value)
+            self._products[slot] = value
+
+    def _peek(self, slot: int) -> Any:
+        value = self._products[slot]
+        return None if value is ABSENT else value
+
+    @property
+    def path_results(self) -> Mapping[str, PathResult]:
+        """How each path ended; known once all paths have, to outputs and analyzers that run after them."""
+        if self._results is None:
+            raise ProductError(f"event {self.id}: the path results are known only after all paths have ended")
+        return self._results
+
+    def __repr__(self) -> str:
+        present = [name for name, slot in self._plan.slots.items() if self._products[slot] is not ABSENT]
+        return f"Event({self.id}, products: {', '.join(present) or 'none'})"
+
+
+PLAIN: Final[frozenset[type]] = frozenset({bool, int, float, complex, str, bytes, type(None)})
+
+
+def freeze(value: object) -> None:
+    """Make the NumPy arrays in a product read-only, in place."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return
+    for array in _arrays(value, numpy.ndarray):
+        array.flags.writeable = False
+
+
+def _arrays(value: object, ndarray: type) -> Iterator[Any]:
+    if isinstance(value, ndarray):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _arrays(each, ndarray)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            if each.__class__ in PLAIN:
+                return  # a sequence of numbers: the field's lists are of one kind
+            yield from _arrays(each, ndarray)
+    elif fields := _fields(value.__class__):
+        for get in fields:
+            yield from _arrays(get(value), ndarray)
+
+
+@functools.cache
+def _fields(cls: type) -> tuple[Callable[[object], object], ...]:
+    import operator
+
+    if not dataclasses.is_dataclass(cls):
+        return ()
+    return tuple(operator.attrgetter(field.name) for field in dataclasses.fields(cls))

@@ -1,0 +1,57 @@
+"""Modules whose work is done elsewhere: acquire, external work, produce.
+
+`acquire(event)` prepares, `external_work(acquired)` is awaited outside the module, the event and the CPU,
+and `produce(event, result)` or `filter(event, result)` finishes. After CMSSW's ExternalWork: while one
+event's work is away, the core works on other modules and other events; a serial module's turn is not held.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable
+from typing import Generic, TypeVar
+
+from eventbraid.event import Event
+from eventbraid.module import Module
+
+__all__ = ["ExternalFilter", "ExternalModule", "ExternalProducer"]
+
+Acquired = TypeVar("Acquired")
+Result = TypeVar("Result")
+
+
+class ExternalModule(Module, Generic[Acquired, Result]):
+    """The base of ExternalProducer and ExternalFilter."""
+
+    @abstractmethod
+    def acquire(self, event: Event) -> Awaitable[Acquired] | Acquired:
+        """Read the event and prepare what `external_work` takes."""
+        raise NotImplementedError
+
+    @abstractmethod
+    async def external_work(self, acquired: Acquired) -> Result:
+        """Do the work elsewhere; cancelled when the job is."""
+        raise NotImplementedError
+
+
+class ExternalProducer(ExternalModule[Acquired, Result]):
+    """Puts products from a result that was made elsewhere."""
+
+    _steps = ("acquire", "external_work", "produce")
+
+    @abstractmethod
+    def produce(self, event: Event, result: Result) -> Awaitable[None] | None:
+        """Put every output, from the event and the result of the external work."""
+        raise NotImplementedError
+
+
+class ExternalFilter(ExternalModule[Acquired, Result]):
+    """Decides on a result that was made elsewhere; may also put products."""
+
+    decides = True
+    _steps = ("acquire", "external_work", "filter")
+
+    @abstractmethod
+    def filter(self, event: Event, result: Result) -> Awaitable[bool] | bool:
+        """True when the event passes."""
+        raise NotImplementedError

@@ -1,0 +1,147 @@
+"""Job: what the user wrote. Nothing is read or started before `run`; `plan` reports every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+from eventbraid.errors import ConfigurationError, Fault, nearest
+from eventbraid.module import Module
+from eventbraid.outputs.base import OutputModule
+from eventbraid.sources.base import Source
+
+if TYPE_CHECKING:
+    from eventbraid.report import Report
+    from eventbraid.services import Listener
+
+__all__ = ["Job", "Mode", "OnError"]
+
+Mode: TypeAlias = Literal["async", "blocking"]
+OnError: TypeAlias = Literal["stop", "skip", "continue"]
+
+
+@dataclass(frozen=True, repr=False)
+class Job:
+    """Modules, the paths that decide, a source and outputs.
+
+    `streams` bounds the events in flight. `on_error` says what a module's exception does: "stop" ends the
+    job after the events in flight, "skip" gives up that event, "continue" only what depends on the module.
+    `servers` are inference servers, "host:port"; with none a job that needs one starts its own, which
+    serves the folders of `models` and those of the installed packages.
+    """
+
+    name: str
+    source: Source = field(kw_only=True)
+    modules: Mapping[str, Module] = field(kw_only=True)
+    paths: Mapping[str, Sequence[str]] = field(kw_only=True, default_factory=dict[str, Sequence[str]])
+    outputs: Sequence[OutputModule] = field(kw_only=True, default=())
+    streams: int = field(kw_only=True, default=8)
+    on_error: OnError = field(kw_only=True, default="stop")
+    servers: Sequence[str] = field(kw_only=True, default=())
+    models: Sequence[str | Path] = field(kw_only=True, default=())
+    events: int | None = field(kw_only=True, default=None)
+
+    def run(
+        self,
+        mode: Mode = "async",
+        *,
+        events: int | None = None,
+        streams: int | None = None,
+        listeners: Sequence[Listener] = (),
+        timing: bool = True,
+    ) -> Report:
+        """Run on an event loop of its own (uvloop where installed) and return the report.
+
+        SIGINT or SIGTERM stops reading and finishes what is in flight; a second one cancels. Raises
+        `ConfigurationError` before any event is read; with `on_error="stop"` the first `ModuleError`, in
+        the order of the events, whose `report` attribute is the report. `timing=False` leaves the clocks
+        unread: `report.modules` is then empty.
+        """
+        from eventbraid.running import run
+
+        return run(self.replace(events=events, streams=streams), mode, listeners=listeners, timing=timing)
+
+    async def run_async(
+        self,
+        mode: Mode = "async",
+        *,
+        events: int | None = None,
+        streams: int | None = None,
+        listeners: Sequence[Listener] = (),
+        timing: bool = True,
+    ) -> Report:
+        """The same on the running event loop, for notebooks and programs that have one; leaves signals alone."""
+        from eventbraid.running import run_async
+
+        job = self.replace(events=events, streams=streams)
+        return await run_async(job, mode, listeners=listeners, timing=timing)
+
+    def replace(
+        self,
+        *,
+        events: int | None = None,
+        streams: int | None = None,
+        servers: Sequence[str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """The same job with some things changed; `settings` maps "label.parameter" to its value."""
+        import dataclasses
+
+        changes: dict[str, Any] = {"streams": streams, "servers": servers}
+        if events is not None:
+            changes |= {"events": events, "source": _limited(self.source, events)}
+        if settings:
+            changes |= self._with_settings(settings)
+        return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def _with_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        faults: list[Fault] = []
+        modules, source = dict(self.modules), self.source
+        for key, value in settings.items():
+            label, dot, parameter = key.partition(".")
+            if not (label and dot and parameter):
+                faults.append(Fault(f"--set {key}", "must be label.parameter=value"))
+            elif label == "source":
+                source = source.remake(**{parameter: value})
+            elif label not in modules:
+                hint = nearest(label, [*modules, "source"])
+                faults.append(Fault(f"--set {key}", f"there is no module {label!r}", hint))
+            else:
+                modules[label] = modules[label].remake(**{parameter: value})
+        if faults:
+            raise ConfigurationError(faults, f"job {self.name!r}")
+        return {"modules": modules, "source": source}
+
+    def faults(self) -> list[Fault]:
+        """What is wrong with the job's own settings; `plan` finds the rest."""
+        faults: list[Fault] = []
+
+        def fault(what: str, hint: str = "") -> None:
+            faults.append(Fault(f"job {self.name!r}", what, hint))
+
+        if not _is_int(self.streams) or self.streams < 1:
+            fault(f"streams must be a whole number of at least 1, not {self.streams!r}")
+        if self.events is not None and (not _is_int(self.events) or self.events < 0):
+            fault(f"events must be a whole number of at least 0, not {self.events!r}")
+        if self.on_error not in get_args(OnError):
+            hint = nearest(str(self.on_error), get_args(OnError))
+            fault(f"on_error must be 'stop', 'skip' or 'continue', not {self.on_error!r}", hint)
+        if not isinstance(self.source, Source):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
+            fault(f"source must be a Source, not {self.source!r}")  # type: ignore[unreachable]
+        for what in ("servers", "models", "outputs"):
+            if isinstance(getattr(self, what), str):
+                fault(f"{what} must be a list, not the string {getattr(self, what)!r}")
+        return faults
+
+    def __repr__(self) -> str:
+        return f"Job({self.name!r}, {len(self.modules)} modules, {len(self.paths)} paths, streams={self.streams})"
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _limited(source: Source, events: int) -> Source | None:
+    return source.limited(events) if isinstance(source, Source) and _is_int(events) and events >= 0 else None  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -1,0 +1,146 @@
+"""The books of a job: every event read is passed, failed or not selected; rows leave in the order of the events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from eventbraid.course import Course
+from eventbraid.errors import DataError, EventbraidError, ModuleError
+from eventbraid.event import Event, EventID, PathResult, PathState
+from eventbraid.outputs.base import OutputModule, Row
+from eventbraid.plan import Plan
+
+__all__ = ["Failure", "Ledger", "Rows"]
+
+BATCH: Final = 64
+"""Rows that are written at once, while the job runs."""
+MOST_AHEAD: Final = 1024
+"""Events that may have ended while an older one has not; then no new event is read."""
+MOST_FAILURES: Final = 1000
+"""Failures kept with their errors; later ones are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A module's error in an event."""
+
+    number: int
+    event: EventID
+    error: ModuleError
+
+
+class Rows:
+    """Rows wait here until all older events have ended."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[tuple[int, Row], ...]] = {}
+        self._next = 0
+        self.due: list[tuple[int, Row]] = []
+
+    @property
+    def ahead(self) -> int:
+        """Events that have ended while an older one has not."""
+        return len(self._waiting)
+
+    def event_ends(self, number: int, rows: tuple[tuple[int, Row], ...]) -> None:
+        """The rows of an event, by output; `due` grows by what is now in order."""
+        self._waiting[number] = rows
+        while self._next in self._waiting:
+            self.due.extend(self._waiting.pop(self._next))
+            self._next += 1
+
+
+class Ledger:
+    """Counts, failures and rows of a job."""
+
+    def __init__(self, plan: Plan, outputs: Sequence[OutputModule], streams: int) -> None:
+        self._plan = plan
+        self._outputs = outputs
+        self._most_ahead = MOST_AHEAD + streams
+        self._rows = Rows()
+        self._collected: dict[int, list[tuple[int, Row]]] = {}
+        self._all_pass = {path.name: PathResult(PathState.PASS) for path in plan.paths}
+        self.read = self.passed = self.failed = 0
+        self.paths = {path.name: dict.fromkeys(PathState, 0) for path in plan.paths}
+        self.failures: list[Failure] = []
+        self.errors = 0
+        self.fatal: EventbraidError | None = None
+
+    @property
+    def full(self) -> bool:
+        """True when no new event may be read until older ones have ended or rows are written."""
+        return self._rows.ahead >= self._most_ahead or len(self._rows.due) >= self._most_ahead
+
+    @property
+    def writing_due(self) -> bool:
+        """True when there are enough rows to write."""
+        return len(self._rows.due) >= BATCH
+
+    def stopped_by(self, error: EventbraidError) -> None:
+        """The source or an output failed: the job cannot go on."""
+        self.fatal = self.fatal or error
+
+    def collect(self, output: int, number: int, row: Row) -> None:
+        """An output takes what it keeps of an event."""
+        self._collected.setdefault(number, []).append((output, row))
+
+    def event_ends(self, event: Event, course: Course | None) -> tuple[bool, bool]:
+        """Book an event, whose course is None where every module ran well; whether it passed, and failed."""
+        results: Mapping[str, PathResult] = self._all_pass
+        errors: dict[int, ModuleError] = {}
+        if course is not None:
+            results, errors = course.path_results(), course.errors
+        return self.book(event, results, errors)
+
+    def book(
+        self, event: Event, results: Mapping[str, PathResult], errors: Mapping[int, ModuleError]
+    ) -> tuple[bool, bool]:
+        """Book an event by its path results and the errors of its nodes."""
+        for name, result in results.items():
+            self.paths[name][result.state] += 1
+        passed = any(result.passed for result in results.values()) if results else True
+        failed = bool(errors) and (self._plan.on_error != "continue" or not passed or not results)
+        passed = passed and not failed
+        self.read += 1
+        self.passed += passed
+        self.failed += failed
+        for node in sorted(errors):
+            if errors[node].label == self._plan.nodes[node].label:
+                self.errors += 1
+                if len(self.failures) < MOST_FAILURES:
+                    self.failures.append(Failure(event.number, event.id, errors[node]))
+        rows = self._collected.pop(event.number, [])
+        self._rows.event_ends(event.number, () if failed else tuple(sorted(rows, key=lambda row: row[0])))
+        return passed, failed
+
+    def first_failure(self) -> Failure | None:
+        """The failure of the earliest event."""
+        return min(self.failures, key=lambda failure: failure.number, default=None)
+
+    async def write(self) -> None:
+        """Write the rows that are due, in a thread; a failure becomes `fatal`."""
+        rows, self._rows.due = self._rows.due, []
+        if rows and self.fatal is None:
+            await asyncio.to_thread(self._write, rows)
+
+    def _write(self, rows: Sequence[tuple[int, Row]]) -> None:
+        for number, output in enumerate(self._outputs):
+            mine = [row for each, row in rows if each == number]
+            if not mine:
+                continue
+            try:
+                output.write(mine)
+            except EventbraidError as error:
+                self.stopped_by(error)
+            except Exception as error:  # noqa: BLE001  # whatever the file system says
+                self.stopped_by(output_failed(output, "writing", error))
+
+
+def output_failed(output: OutputModule, doing: str, error: Exception) -> DataError:
+    """An output's failure, in the user's words."""
+    made = DataError(f"{output!r} failed {doing}: {type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made

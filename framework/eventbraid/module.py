@@ -1,0 +1,141 @@
+"""What modules are: Producer, Filter and Analyzer, each an asynchronous class with declared inputs and outputs."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from abc import abstractmethod
+from collections.abc import Awaitable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from eventbraid.errors import nearest
+from eventbraid.event import Event, Input, Output
+from eventbraid.parameters import Configurable, Parameter, declared
+
+if TYPE_CHECKING:
+    from eventbraid.resources import Resources
+
+__all__ = ["Analyzer", "Filter", "Kind", "Module", "Producer"]
+
+Kind = Literal["stream", "shared", "serial"]
+
+
+class Module(Configurable):
+    """The base of all modules; users derive from Producer, Filter, Analyzer or their external forms.
+
+    `kind` says how many copies there are: "stream", one for each event in flight, with a state of its own;
+    "shared", one, called concurrently; "serial", one, called once at a time. `limit` bounds the concurrent
+    calls of all copies; `resources` names what the module uses alone in the whole job.
+    A method may be `async def`, or a plain `def` where it never waits, which is cheaper.
+    """
+
+    kind: ClassVar[Kind] = "stream"
+    limit: ClassVar[int | None] = None
+    resources: ClassVar[tuple[str, ...]] = ()
+    decides: ClassVar[bool] = False
+    _steps: ClassVar[tuple[str, ...]] = ()
+
+    def _take(self, settings: dict[str, Any]) -> None:
+        for name, token in self.inputs():
+            bound = copy.copy(token)
+            label = settings.pop(name, token.label)
+            if not isinstance(label, str) or not label:
+                found = f", not {label!r}" if label else ""
+                self._fault(f"input {name!r} needs the label of a module or a product of the source{found}")
+                label = ""
+            bound.label = label
+            self.__dict__[name] = bound
+        for name, output in self.outputs():
+            if name in settings:
+                self._fault(f"output {name!r} takes no value: it is named by the module's label")
+                settings.pop(name)
+            self.__dict__[name] = copy.copy(output)
+
+    def _keywords(self) -> Iterator[str]:
+        return (name for name, _ in self.inputs())
+
+    @classmethod
+    def inputs(cls) -> Iterator[tuple[str, Input[Any]]]:
+        """Every input that the class declares, with its name."""
+        return declared(cls, Input)
+
+    @classmethod
+    def outputs(cls) -> Iterator[tuple[str, Output[Any]]]:
+        """Every output that the class declares, with its name."""
+        return declared(cls, Output)
+
+    def tokens(self) -> Iterator[Input[Any]]:
+        """The inputs of this module with the labels that it was given."""
+        return (self.__dict__[name] for name, _ in self.inputs())
+
+    def begin_job(self) -> Awaitable[None] | None:
+        """Called once for each copy before the first event; may be `async def`."""
+
+    def end_job(self) -> Awaitable[None] | None:
+        """Called once for each copy after the last event, if its `begin_job` succeeded; may be `async def`."""
+
+    async def _connect(self, resources: Resources) -> None:
+        """Get what the job shares between modules, before `begin_job`."""
+
+    def _for_stream(self) -> Self:
+        """The copy for one stream: made again for kind "stream", this very module for the others."""
+        return self.remake() if self.kind == "stream" else self
+
+    @classmethod
+    def step_faults(cls) -> Iterator[str]:
+        """What is wrong with the methods that the class defines."""
+        if not cls._steps:
+            yield "derives from Module itself: derive from Producer, Filter, Analyzer or an external form"
+        for name in cls._steps:
+            method = inspect.getattr_static(cls, name, None)
+            if method is None or getattr(method, "__isabstractmethod__", False):
+                yield f"does not define {name}()"
+            elif inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
+                yield f"{name}() must not yield"
+        if issubclass(cls, Analyzer) and any(True for _ in cls.outputs()):
+            yield "declares an output; an Analyzer puts no products, a Producer does"
+        if cls.kind not in ("stream", "shared", "serial"):
+            hint = nearest(str(cls.kind), ("stream", "shared", "serial"))
+            yield f"has the unknown kind {cls.kind!r}" + (f" ({hint})" if hint else "")
+        if cls.limit is not None and cls.limit < 1:
+            yield f"has limit {cls.limit}, which must be at least 1"
+
+
+class Producer(Module):
+    """Puts products: `async def produce(self, event)`."""
+
+    _steps = ("produce",)
+
+    @abstractmethod
+    def produce(self, event: Event) -> Awaitable[None] | None:
+        """Read inputs from the event, put every output."""
+        raise NotImplementedError
+
+
+class Filter(Module):
+    """Decides whether the paths it is on go on: `async def filter(self, event) -> bool`; may also put products."""
+
+    decides = True
+    _steps = ("filter",)
+
+    @abstractmethod
+    def filter(self, event: Event) -> Awaitable[bool] | bool:
+        """True when the event passes."""
+        raise NotImplementedError
+
+
+class Analyzer(Module):
+    """Looks at events: `async def analyze(self, event)`.
+
+    On a path it runs in its place there. On none it runs after all paths, for every event, or for those
+    that passed a path of `select`.
+    """
+
+    select = Parameter[tuple[str, ...]]((), doc="paths of which one must have passed; all events where empty")
+
+    _steps = ("analyze",)
+
+    @abstractmethod
+    def analyze(self, event: Event) -> Awaitable[None] | None:
+        """Read inputs from the event."""
+        raise NotImplementedError

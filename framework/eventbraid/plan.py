@@ -1,0 +1,372 @@
+"""The plan of a job: who needs what, who waits for which filter, in which order; or every fault at once.
+
+A node is a module or an output of the job. A node on a path is sure to run once all filters before it on
+one of its paths have passed; every other module is sure to run once one of its readers is. Outputs, and
+analyzers that are on no path, run after all paths. A node that is sure to run waits for its inputs, and
+for nothing else. All of this is compiled here; nothing is searched while events run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from eventbraid.errors import ConfigurationError, Fault, ProductError, nearest
+from eventbraid.event import Event, EventID, Input, Output
+from eventbraid.external_work import ExternalModule
+from eventbraid.module import Analyzer, Module
+from eventbraid.order import closure, find_cycle, topological
+from eventbraid.outputs.base import OutputModule
+from eventbraid.products import Product, ProductTable, make_products, resolve
+from eventbraid.sources.base import Entry
+
+if TYPE_CHECKING:
+    from eventbraid.job import Job, OnError
+
+__all__ = ["Node", "Path", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A module or an output of the job, with all that the schedulers must know of it."""
+
+    index: int
+    label: str
+    module: Module | OutputModule
+    needs: tuple[int, ...]
+    """The nodes whose products it reads."""
+    reads: tuple[int, ...]
+    """The slots that it reads."""
+    writes: tuple[int, ...]
+    """The slots that it puts."""
+    readers: tuple[int, ...]
+    """The nodes that read its products."""
+    path: str
+    """The first path that it serves, for messages; empty for none."""
+    on_path: bool
+    ending: bool
+    """Runs after all paths have ended."""
+    select: tuple[str, ...]
+    external: bool
+    decides: bool
+    wakes: tuple[int, ...]
+    """The producers on demand that are sure to run when this node is, itself not included."""
+    rank: int
+    """Its place in the order of starting: what leads to external work first."""
+
+    @property
+    def step(self) -> str:
+        """The name of its final step."""
+        return self.module._steps[-1] if isinstance(self.module, Module) else "write"
+
+    @property
+    def bounded(self) -> bool:
+        """True when not every call may start at once."""
+        module = self.module
+        return isinstance(module, Module) and (
+            module.kind == "serial" or module.limit is not None or bool(module.resources)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path: its nodes in order, cut into stages, each of which ends with a filter but the last."""
+
+    name: str
+    elements: tuple[int, ...]
+    stages: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run for every event of a job."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    paths: tuple[Path, ...]
+    slots: Mapping[str, int]
+    size: int
+    """The number of product slots."""
+    source_slots: Mapping[str, int]
+    order: tuple[int, ...]
+    """The nodes that may run, in the order of starting."""
+    walk: tuple[int, ...]
+    """The head of `order` that runs for every event and never waits but for the nodes before."""
+    on_error: OnError
+    warnings: tuple[str, ...]
+
+    def make_event(self, entry: Entry, number: int) -> Event:
+        """The event of an entry, the products of the source in it."""
+        event = Event(self, entry.id, number)
+        if entry.products:
+            event._fill(self.source_slots, entry.products)
+        return event
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label of each node."""
+        return tuple(node.label for node in self.nodes)
+
+    def explain_absent(self, token: Input[Any], event: EventID) -> ProductError:
+        """Why a product cannot be read."""
+        if token.slot < 0:
+            return ProductError(f"input {token.name!r} belongs to no running job: read it through the module itself")
+        reading = f"input {token.name!r} reads {token.label!r}, which is absent from event {event}: "
+        for node in self.nodes:
+            if token.slot in node.writes:
+                if len(node.readers) == 0 or node.on_path or node.ending:
+                    return ProductError(
+                        f"{reading}{node.label!r} put no such product, or did not run; "
+                        f"read it with event.get() where that is to be expected"
+                    )
+                return ProductError(
+                    f"{reading}{node.label!r} put no such product, or it was dropped after its last reader"
+                )
+        return ProductError(f"{reading}the source put no such product in this event")
+
+    def explain_put(self, token: Output[Any], event: EventID) -> ProductError:
+        """Why a product cannot be put."""
+        if token.slot < 0:
+            return ProductError(f"output {token.name!r} belongs to no running job: put it through the module itself")
+        return ProductError(f"output {token.name!r} was put twice in event {event}; a product is put once")
+
+
+def make_plan(job: Job) -> Plan:
+    """Compile a job; raises `ConfigurationError` with every fault that the job has."""
+    faults = job.faults()
+    labels = list(job.modules)
+    modules: list[Module | OutputModule] = list(job.modules.values())
+    outputs = [] if isinstance(job.outputs, str) else list(job.outputs)
+    for label, module in zip(labels, modules, strict=True):
+        faults += _module_faults(label, module)
+    faults += _twice(labels, modules)
+    for number, output in enumerate(outputs):
+        label = f"output {number + 1} ({type(output).__name__})"
+        labels.append(label)
+        modules.append(output)
+        if isinstance(output, OutputModule):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
+            faults += _relabel(label, output.faults())
+        else:
+            faults.append(Fault(label, f"is not an output: {output!r}"))
+    faults += _relabel("source", job.source.faults()) if not job.faults() else ()
+
+    table, found = make_products(job)
+    faults += found
+    reads: list[tuple[Product, ...]] = []
+    for label, module in zip(labels, modules, strict=True):
+        products, found = resolve(label, module, table)
+        reads.append(products)
+        faults += found
+    faults += _path_faults(job, reads, labels)
+    faults += _select_faults(job, labels, modules)
+    if faults:
+        raise ConfigurationError(faults, f"job {job.name!r}")
+    return _compile(job, labels, modules, table, reads)
+
+
+def _relabel(label: str, faults: Iterable[Fault]) -> list[Fault]:
+    return [
+        Fault(f"{label} ({fault.where})" if label == "source" else label, fault.what, fault.hint) for fault in faults
+    ]
+
+
+def _module_faults(label: str, module: object) -> list[Fault]:
+    if not isinstance(module, Module):
+        made = "the class itself: write it with parentheses" if isinstance(module, type) else repr(module)
+        return [Fault(f"module {label!r}", f"must be a Producer, Filter or Analyzer, not {made}")]
+    where = f"module {label!r}"
+    faults = [Fault(where, fault.what, fault.hint) for fault in module.faults()]
+    faults += [Fault(where, f"{type(module).__name__} {what}") for what in type(module).step_faults()]
+    if not label.isidentifier():
+        faults.append(
+            Fault(where, "a label must be a name: letters, digits and underscores, not beginning with a digit")
+        )
+    return faults
+
+
+def _twice(labels: Sequence[str], modules: Sequence[object]) -> Iterator[Fault]:
+    first: dict[int, str] = {}
+    for label, module in zip(labels, modules, strict=True):
+        if id(module) in first:
+            yield Fault(f"module {label!r}", f"is the very object of module {first[id(module)]!r}; make two")
+        first.setdefault(id(module), label)
+
+
+def _path_faults(job: Job, reads: Sequence[tuple[Product, ...]], labels: Sequence[str]) -> Iterator[Fault]:
+    index = {label: number for number, label in enumerate(labels) if label in job.modules}
+    for name, elements in job.paths.items():
+        where = f"path {name!r}"
+        if isinstance(elements, str):
+            yield Fault(where, f"must be a list of labels, not the string {elements!r}")
+            continue
+        seen: set[str] = set()
+        for element in elements:
+            if element not in job.modules:
+                yield Fault(where, f"there is no module {element!r}", nearest(str(element), job.modules))
+                continue
+            if element in seen:
+                yield Fault(where, f"names {element!r} twice")
+            later = {product.producer for product in reads[index[element]]} - {index[each] for each in seen}
+            for other in elements[list(elements).index(element) + 1 :]:
+                if other in index and index[other] in later:
+                    yield Fault(where, f"{element!r} reads {other!r}, which comes after it", f"put {other!r} first")
+            seen.add(element)
+    if not _before_faults(job):
+        needs = [[p.producer for p in products if p.producer >= 0] for products in reads]
+        gates = _gates(job, index, len(labels))
+        if cycle := find_cycle([[*need, *gate] for need, gate in zip(needs, gates, strict=True)]):
+            names = [labels[node] for node in reversed(cycle)]
+            yield Fault(f"job {job.name!r}", f"modules wait for each other: {' -> '.join([*names, names[0]])}")
+
+
+def _before_faults(job: Job) -> bool:
+    """True when a path is so wrong that no order can be looked for."""
+    return any(
+        isinstance(elements, str) or any(element not in job.modules for element in elements)
+        for elements in job.paths.values()
+    )
+
+
+def _gates(job: Job, index: Mapping[str, int], size: int) -> list[list[int]]:
+    """For each node the filters before it on its paths."""
+    gates: list[list[int]] = [[] for _ in range(size)]
+    for elements in job.paths.values():
+        filters: list[int] = []
+        for element in elements:
+            gates[index[element]] += filters
+            if getattr(job.modules[element], "decides", False):
+                filters.append(index[element])
+    return gates
+
+
+def _select_faults(job: Job, labels: Sequence[str], modules: Sequence[object]) -> Iterator[Fault]:
+    on_paths = {element for elements in job.paths.values() if not isinstance(elements, str) for element in elements}
+    for label, module in zip(labels, modules, strict=True):
+        where = f"module {label!r}" if label in job.modules else label
+        for path in getattr(module, "select", ()):
+            if path not in job.paths:
+                hint = nearest(path, job.paths) or "the job has no paths"
+                yield Fault(where, f"selects the unknown path {path!r}", hint)
+        if isinstance(module, Analyzer) and module.__dict__.get("select") and label in on_paths:
+            yield Fault(where, "is on a path and selects paths; take it off the path, or drop select")
+
+
+def _compile(
+    job: Job,
+    labels: Sequence[str],
+    modules: Sequence[Module | OutputModule],
+    table: ProductTable,
+    reads: Sequence[tuple[Product, ...]],
+) -> Plan:
+    index = {label: number for number, label in enumerate(labels)}
+    nodes = range(len(labels))
+    needs = [sorted({product.producer for product in each if product.producer >= 0}) for each in reads]
+    readers: list[list[int]] = [[] for _ in nodes]
+    for node in nodes:
+        for need in needs[node]:
+            readers[need].append(node)
+    on_path = {index[element] for elements in job.paths.values() for element in elements}
+    ending = {
+        node
+        for node, module in enumerate(modules)
+        if node not in on_path and isinstance(module, (Analyzer, OutputModule))
+    }
+    roots = on_path | ending
+    used = closure(roots, needs)
+    demanded = [[need for need in each if need not in roots] for each in needs]
+    wakes = [sorted(closure(demanded[node], demanded)) for node in nodes]
+
+    external = {node for node, module in enumerate(modules) if isinstance(module, ExternalModule)}
+    gates = _gates(job, index, len(labels))
+    before = [[*need, *gate] for need, gate in zip(needs, gates, strict=True)]
+    for node in ending:
+        before[node] = [*before[node], *on_path]
+    followers: list[list[int]] = [[] for _ in nodes]
+    for node in nodes:
+        for each in before[node]:
+            followers[each].append(node)
+    leads = [not external.isdisjoint(closure([node], followers)) for node in nodes]
+    order = [node for node in topological(before, [0 if lead else 1 for lead in leads]) if node in used]
+    rank = {node: place for place, node in enumerate(order)}
+
+    serving = _serving(job, index, wakes)
+    made = tuple(
+        Node(
+            index=node,
+            label=labels[node],
+            module=modules[node],
+            needs=tuple(needs[node]),
+            reads=tuple(sorted({product.slot for product in reads[node]})),
+            writes=table.written.get(node, ()),
+            readers=tuple(each for each in readers[node] if each in used),
+            path=serving.get(node, ""),
+            on_path=node in on_path,
+            ending=node in ending,
+            select=tuple(getattr(modules[node], "select", ())) if node in ending else (),
+            external=node in external,
+            decides=bool(getattr(modules[node], "decides", False)),
+            wakes=tuple(wakes[node]),
+            rank=rank.get(node, -1),
+        )
+        for node in nodes
+    )
+    paths = tuple(_path(name, [index[element] for element in elements], made) for name, elements in job.paths.items())
+    return Plan(
+        name=job.name,
+        nodes=made,
+        paths=paths,
+        slots={name: product.slot for name, product in table.products.items()},
+        size=table.size,
+        source_slots=table.source_slots,
+        order=tuple(order),
+        walk=tuple(_walk(made, paths, order)),
+        on_error=job.on_error,
+        warnings=tuple(_warnings(job, made, used)),
+    )
+
+
+def _serving(job: Job, index: Mapping[str, int], wakes: Sequence[Sequence[int]]) -> dict[int, str]:
+    serving: dict[int, str] = {}
+    for name, elements in job.paths.items():
+        for element in elements:
+            serving.setdefault(index[element], name)
+    for name, elements in job.paths.items():
+        for element in elements:
+            for node in wakes[index[element]]:
+                serving.setdefault(node, name)
+    return serving
+
+
+def _path(name: str, elements: Sequence[int], nodes: Sequence[Node]) -> Path:
+    cuts = [0, *(place + 1 for place, node in enumerate(elements) if nodes[node].decides), len(elements)]
+    stages = tuple(tuple(elements[first:last]) for first, last in pairwise(cuts))
+    return Path(name, tuple(elements), tuple(stage for stage in stages if stage))
+
+
+def _walk(nodes: Sequence[Node], paths: Sequence[Path], order: Sequence[int]) -> Iterator[int]:
+    """The head of the order that no filter, no bound and no external work interrupts."""
+    certain = {node for path in paths if path.stages for node in path.stages[0]}
+    certain |= {
+        node.index for node in nodes if node.ending and not node.select and not isinstance(node.module, OutputModule)
+    }
+    certain |= {woken for node in certain for woken in nodes[node].wakes}
+    for node in order:
+        if (
+            node not in certain
+            or nodes[node].ending
+            or nodes[node].external
+            or nodes[node].decides
+            or nodes[node].bounded
+        ):
+            return
+        yield node
+
+
+def _warnings(job: Job, nodes: Sequence[Node], used: set[int]) -> Iterator[str]:
+    for node in nodes:
+        if node.index not in used:
+            yield f"module {node.label!r} is needed by nothing and will not run: no path names it, nothing that runs reads it"
+    if not used:
+        yield f"job {job.name!r} runs nothing: it has no path, no analyzer and no output"

@@ -1,0 +1,219 @@
+"""Runs a job: plan, copies, begin, events, end, outputs, report; and everything ends in every case."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from time import perf_counter, process_time
+from typing import Any, get_args
+
+from eventbraid.blocking import Blocking
+from eventbraid.copies import make_streams
+from eventbraid.errors import ConfigurationError, EventbraidError, nearest
+from eventbraid.intake import Intake
+from eventbraid.job import Job, Mode
+from eventbraid.ledger import Ledger, output_failed
+from eventbraid.outputs.base import OutputModule
+from eventbraid.plan import Plan, make_plan
+from eventbraid.report import Report, make_report
+from eventbraid.resources import Resources
+from eventbraid.scheduler import Scheduler
+from eventbraid.services import Listener, Timing
+from eventbraid.services.audience import Audience
+from eventbraid.transitions import Transitions
+
+__all__ = ["Run", "run", "run_async"]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def run(
+    job: Job,
+    mode: Mode = "async",
+    *,
+    listeners: Sequence[Listener] = (),
+    timing: bool = True,
+    say: Callable[[str], None] = _say,
+    started: Callable[[Run], Any] | None = None,
+) -> Report:
+    """Run a job on a loop of its own, with SIGINT and SIGTERM served; see `Job.run`."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise ConfigurationError("an event loop is running here: use `await job.run_async()`", f"job {job.name!r}")
+    current = Run(job, mode, listeners=listeners, timing=timing, say=say, started=started)
+
+    async def main() -> Report:
+        with _signals(current, say):
+            return await current.run()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main())
+
+
+async def run_async(
+    job: Job, mode: Mode = "async", *, listeners: Sequence[Listener] = (), timing: bool = True
+) -> Report:
+    """Run a job on the running loop; see `Job.run_async`."""
+    return await Run(job, mode, listeners=listeners, timing=timing).run()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+@contextlib.contextmanager
+def _signals(current: Run, say: Callable[[str], None]) -> Iterator[None]:
+    """The first SIGINT or SIGTERM drains the job, the second cancels it."""
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def received(number: signal.Signals) -> None:
+        if current.stop(f"{number.name} received"):
+            say(f"{number.name}: no new events, {current.in_flight} in flight are finished; once more cancels them")
+        elif task is not None:
+            say(f"{number.name}: cancelled")
+            task.cancel()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, received, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+class Run:
+    """One run of a job: what is going on can be asked for, and stopped."""
+
+    def __init__(
+        self,
+        job: Job,
+        mode: Mode = "async",
+        *,
+        listeners: Sequence[Listener] = (),
+        timing: bool = True,
+        say: Callable[[str], None] = _say,
+        started: Callable[[Run], Any] | None = None,
+    ) -> None:
+        if mode not in get_args(Mode):
+            hint = nearest(str(mode), get_args(Mode))
+            raise ConfigurationError(f"there is no mode {mode!r}: {hint}", f"job {job.name!r}")
+        self.job, self.mode = job, mode
+        self.plan: Plan = make_plan(job)
+        self.streams = 1 if mode == "blocking" else job.streams
+        self.timing = Timing() if timing else None
+        self.reason = ""
+        self._audience = Audience([*listeners, *([self.timing] if self.timing else [])])
+        self._say = say
+        self._started = started
+        self._outputs: list[OutputModule] = list(job.outputs)
+        self.ledger = Ledger(self.plan, self._outputs, self.streams)
+        self._intake = Intake(job.source, job.events)
+        self._engine: Scheduler | Blocking | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Events that were read and have not ended."""
+        return self._engine.in_flight if self._engine is not None else 0
+
+    def stop(self, reason: str) -> bool:
+        """Read no more events; False if that was said before."""
+        if self.reason:
+            return False
+        self.reason = reason
+        self._intake.stop()
+        return True
+
+    async def run(self) -> Report:
+        """Run to the end; see `Job.run`."""
+        for warning in self.plan.warnings:
+            self._say(f"warning: {warning}")
+        streams = make_streams(self.plan, self.streams, self.ledger.collect)
+        if self.mode == "blocking":
+            self._engine = Blocking(self.plan, streams[0], self._intake, self.ledger, self._audience)
+        else:
+            self._engine = Scheduler(self.plan, streams, self._intake, self.ledger, self._audience)
+        resources = Resources(self.job, self._say)
+        transitions = Transitions(self.plan, streams)
+        seconds = cpu = 0.0
+        errors: list[EventbraidError] = []
+        try:
+            async with self._files():
+                try:
+                    await transitions.begin(resources)
+                    if self._started is not None:
+                        await self._started(self)
+                    self._audience.job_begins(self.plan, self.mode, self.streams)
+                    began, cpu_began = perf_counter(), process_time()
+                    await self._engine.run()
+                    seconds, cpu = perf_counter() - began, process_time() - cpu_began
+                    await self.ledger.write()
+                finally:
+                    await self._intake.aclose()
+                    errors += await transitions.end()
+        finally:
+            await resources.close()
+        self._audience.job_ends(seconds)
+        return self._conclude(seconds, cpu, errors)
+
+    @contextlib.asynccontextmanager
+    async def _files(self) -> AsyncIterator[None]:
+        """Open the outputs; close them when the job ends, also by an error, and discard them when cancelled."""
+        opened: list[OutputModule] = []
+        try:
+            for output in self._outputs:
+                await asyncio.to_thread(_act, output, "opening", output.open)
+                opened.append(output)
+            yield
+        except BaseException:
+            for output in opened:
+                output.discard()
+            raise
+        for output in opened:
+            await asyncio.to_thread(_act, output, "closing", output.close)
+
+    def _conclude(self, seconds: float, cpu: float, errors: list[EventbraidError]) -> Report:
+        report = make_report(
+            self.ledger,
+            self.job.name,
+            self.mode,
+            self.streams,
+            seconds,
+            cpu,
+            modules=self.timing.by_label() if self.timing else {},
+            warnings=self.plan.warnings,
+            interrupted=bool(self.reason),
+        )
+        failure = self.ledger.first_failure()
+        if self.ledger.fatal is not None:
+            errors.insert(0, self.ledger.fatal)
+        if failure is not None and self.job.on_error == "stop":
+            errors.insert(0, failure.error)
+        if errors:
+            errors[0].report = report
+            raise errors[0]
+        return report
+
+
+def _act(output: OutputModule, doing: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except EventbraidError:
+        raise
+    except Exception as error:
+        raise output_failed(output, doing, error) from error

@@ -1,0 +1,31 @@
+"""What a listener may be told. Times are those of `time.perf_counter`, in seconds."""
+
+from __future__ import annotations
+
+from eventbraid.event import EventID
+from eventbraid.plan import Plan
+
+__all__ = ["Listener"]
+
+
+class Listener:
+    """Derive and override what is of interest; a listener that raises is disabled and reported as a warning."""
+
+    def job_begins(self, plan: Plan, mode: str, streams: int) -> None:
+        """Events are about to be read."""
+
+    def event_begins(self, event: EventID, number: int, time: float) -> None:
+        """An event was read; `number` counts from 0 in the order of reading."""
+
+    def step(self, node: int, step: str, number: int, start: float, stop: float, busy: float) -> None:
+        """A step of a module ended.
+
+        `busy` is the part of it, in seconds, for which the module had the core until it first waited;
+        for external work it is 0.
+        """
+
+    def event_ends(self, event: EventID, number: int, time: float, failed: bool, passed: bool) -> None:
+        """An event is over."""
+
+    def job_ends(self, seconds: float) -> None:
+        """All events are over, after so many seconds on the event loop."""
