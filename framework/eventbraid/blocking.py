@@ -46,7 +46,7 @@ class Blocking:
                         await intake.load()
                     continue
                 self.in_flight = 1
-                await self._process(self._plan.make_event(entry, intake.read - 1))
+                await self._process(Event(self._plan, entry, intake.read - 1))
                 self.in_flight = 0
                 if ledger.writing_due:
                     await ledger.write()

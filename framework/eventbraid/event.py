@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_args, overload
 
 from eventbraid.errors import DataError, ProductError
 
 if TYPE_CHECKING:
     from eventbraid.plan import Plan
+    from eventbraid.sources.base import Entry
 
 __all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState"]
 
@@ -21,8 +22,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EventID:
+class EventID(NamedTuple):
     """Which event: run, luminosity section and event number, each counted from 1."""
 
     run: int
@@ -55,6 +55,19 @@ class PathResult:
         return self.state is PathState.PASS
 
 
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final = _Absent()
+# A token that belongs to no running job points at the end of a plan's blank products: an input at what is
+# absent, an output at what was put already, so that its use is caught by the checks that are made anyway.
+UNBOUND_INPUT: Final = -1
+UNBOUND_OUTPUT: Final = -2
+NO_PRODUCTS: Final = ("taken", ABSENT)
+
+
 class Input(Generic[T]):
     """A product that a module reads: `digis = Input[HcalDigis]("hcalDigis")`, then `event[self.digis]`.
 
@@ -62,10 +75,13 @@ class Input(Generic[T]):
     source. It is a default; the job may set another: `JetFinder(energies="facile")`.
     """
 
+    declaration: ClassVar = True
+    __slots__ = ("__orig_class__", "label", "name", "slot")
+
     def __init__(self, label: str = "") -> None:
         self.label = label
         self.name = ""
-        self.slot = -1
+        self.slot = UNBOUND_INPUT
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -83,10 +99,13 @@ class Input(Generic[T]):
 class Output(Generic[T]):
     """A product that a module or a source puts: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
+    declaration: ClassVar = True
+    __slots__ = ("__orig_class__", "doc", "name", "slot")
+
     def __init__(self, doc: str = "") -> None:
         self.doc = doc
         self.name = ""
-        self.slot = -1
+        self.slot = UNBOUND_OUTPUT
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -101,14 +120,6 @@ class Output(Generic[T]):
         return f"Output({self.name})"
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT: Final = _Absent()
-
-
 class Event:
     """One event on its way through a job.
 
@@ -118,13 +129,21 @@ class Event:
 
     __slots__ = ("_plan", "_products", "_results", "id", "number")
 
-    def __init__(self, plan: Plan, event_id: EventID, number: int) -> None:
+    def __init__(self, plan: Plan, entry: Entry, number: int) -> None:
         self._plan = plan
-        # The last place stays absent: a token that belongs to no job points there.
-        self._products: list[Any] = [ABSENT] * (plan.size + 1)
-        self._results: dict[str, PathResult] | None = None
-        self.id = event_id
+        self._products = products = plan.blank.copy()
+        self._results: Mapping[str, PathResult] | None = None
+        self.id = entry.id
         self.number = number
+        slots = plan.source_slots
+        try:
+            for name, value in entry.products.items():
+                if value.__class__ not in PLAIN:
+                    freeze(value)
+                products[slots[name]] = value
+        except KeyError as error:
+            message = f"event {entry.id}: the source put {error}, which it does not declare as an output"
+            raise DataError(message) from None
 
     def __getitem__(self, token: Input[T]) -> T:
         value = self._products[token.slot]
@@ -135,7 +154,7 @@ class Event:
     def __setitem__(self, token: Output[T], value: T) -> None:
         products = self._products
         slot = token.slot
-        if products[slot] is not ABSENT or slot < 0:
+        if products[slot] is not ABSENT:
             raise self._plan.explain_put(token, self.id)
         if value.__class__ not in PLAIN:
             freeze(value)
@@ -152,14 +171,6 @@ class Event:
         """The product, or `default` where its module did not run (a filter before it did not pass)."""
         value = self._products[token.slot]
         return default if value is ABSENT else value
-
-    def _fill(self, slots: Mapping[str, int], products: Mapping[str, object]) -> None:
-        for name, value in products.items():
-            slot = slots.get(name)
-            if slot is None:
-                raise DataError(f"event {self.id}: the source put {name!r}, which it does not declare as an output")
-            freeze(value)
-            self._products[slot] = value
 
     def _peek(self, slot: int) -> Any:
         value = self._products[slot]
@@ -206,9 +217,9 @@ def _arrays(value: object, ndarray: type) -> Iterator[Any]:
 
 
 @functools.cache
-def _fields(cls: type) -> tuple[Callable[[object], object], ...]:
+def _fields(cls: Hashable) -> tuple[Callable[[object], object], ...]:
     import operator
 
-    if not dataclasses.is_dataclass(cls):
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         return ()
     return tuple(operator.attrgetter(field.name) for field in dataclasses.fields(cls))

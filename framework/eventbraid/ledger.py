@@ -62,17 +62,23 @@ class Ledger:
         self._most_ahead = MOST_AHEAD + streams
         self._rows = Rows()
         self._collected: dict[int, list[tuple[int, Row]]] = {}
-        self._all_pass = {path.name: PathResult(PathState.PASS) for path in plan.paths}
-        self.read = self.passed = self.failed = 0
-        self.paths = {path.name: dict.fromkeys(PathState, 0) for path in plan.paths}
+        self._walked = 0
+        self._booked = self._passed = self.failed = 0
+        self._paths = {path.name: dict.fromkeys(PathState, 0) for path in plan.paths}
         self.failures: list[Failure] = []
         self.errors = 0
         self.fatal: EventbraidError | None = None
 
     @property
+    def writes(self) -> bool:
+        """True when the job has outputs."""
+        return bool(self._outputs)
+
+    @property
     def full(self) -> bool:
         """True when no new event may be read until older ones have ended or rows are written."""
-        return self._rows.ahead >= self._most_ahead or len(self._rows.due) >= self._most_ahead
+        rows = self._rows
+        return rows.ahead >= self._most_ahead or len(rows.due) >= self._most_ahead
 
     @property
     def writing_due(self) -> bool:
@@ -89,29 +95,50 @@ class Ledger:
 
     def event_ends(self, event: Event, course: Course | None) -> tuple[bool, bool]:
         """Book an event, whose course is None where every module ran well; whether it passed, and failed."""
-        results: Mapping[str, PathResult] = self._all_pass
-        errors: dict[int, ModuleError] = {}
         if course is not None:
-            results, errors = course.path_results(), course.errors
-        return self.book(event, results, errors)
+            return self.book(event, course.path_results(), course.errors)
+        self._walked += 1
+        if self._outputs:
+            self._rows.event_ends(event.number, ())
+        return True, False
+
+    @property
+    def read(self) -> int:
+        """Events that have ended, each of which passed, failed or was not selected."""
+        return self._booked + self._walked
+
+    @property
+    def passed(self) -> int:
+        """Events that passed a path; without paths those that ended well."""
+        return self._passed + self._walked
+
+    @property
+    def paths(self) -> dict[str, dict[PathState, int]]:
+        """How many events ended in which state, for each path."""
+        return {
+            name: {state: count + (self._walked if state is PathState.PASS else 0) for state, count in counts.items()}
+            for name, counts in self._paths.items()
+        }
 
     def book(
         self, event: Event, results: Mapping[str, PathResult], errors: Mapping[int, ModuleError]
     ) -> tuple[bool, bool]:
         """Book an event by its path results and the errors of its nodes."""
         for name, result in results.items():
-            self.paths[name][result.state] += 1
+            self._paths[name][result.state] += 1
         passed = any(result.passed for result in results.values()) if results else True
         failed = bool(errors) and (self._plan.on_error != "continue" or not passed or not results)
         passed = passed and not failed
-        self.read += 1
-        self.passed += passed
+        self._booked += 1
+        self._passed += passed
         self.failed += failed
         for node in sorted(errors):
             if errors[node].label == self._plan.nodes[node].label:
                 self.errors += 1
                 if len(self.failures) < MOST_FAILURES:
                     self.failures.append(Failure(event.number, event.id, errors[node]))
+        if not self._outputs:
+            return passed, failed
         rows = self._collected.pop(event.number, [])
         self._rows.event_ends(event.number, () if failed else tuple(sorted(rows, key=lambda row: row[0])))
         return passed, failed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from eventbraid.errors import nearest
 from eventbraid.event import Event, Input, Output
-from eventbraid.parameters import Configurable, Parameter, declared
+from eventbraid.parameters import Configurable, Parameter
 
 if TYPE_CHECKING:
     from eventbraid.resources import Resources
@@ -44,12 +44,12 @@ class Module(Configurable):
                 self._fault(f"input {name!r} needs the label of a module or a product of the source{found}")
                 label = ""
             bound.label = label
-            self.__dict__[name] = bound
+            setattr(self, name, bound)
         for name, output in self.outputs():
             if name in settings:
                 self._fault(f"output {name!r} takes no value: it is named by the module's label")
                 settings.pop(name)
-            self.__dict__[name] = copy.copy(output)
+            setattr(self, name, copy.copy(output))
 
     def _keywords(self) -> Iterator[str]:
         return (name for name, _ in self.inputs())
@@ -57,16 +57,16 @@ class Module(Configurable):
     @classmethod
     def inputs(cls) -> Iterator[tuple[str, Input[Any]]]:
         """Every input that the class declares, with its name."""
-        return declared(cls, Input)
+        return cls._declared(Input)
 
     @classmethod
     def outputs(cls) -> Iterator[tuple[str, Output[Any]]]:
         """Every output that the class declares, with its name."""
-        return declared(cls, Output)
+        return cls._declared(Output)
 
     def tokens(self) -> Iterator[Input[Any]]:
         """The inputs of this module with the labels that it was given."""
-        return (self.__dict__[name] for name, _ in self.inputs())
+        return (getattr(self, name) for name, _ in self.inputs())
 
     def begin_job(self) -> Awaitable[None] | None:
         """Called once for each copy before the first event; may be `async def`."""

@@ -7,13 +7,14 @@ at once, each with the label of its module. `check()` raises them for something 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, get_args, overload
 
 from eventbraid.errors import ConfigurationError, Fault, nearest
 
 __all__ = ["Configurable", "Parameter"]
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class _Required:
@@ -31,6 +32,8 @@ class Parameter(Generic[T]):
     constraints; `doc` says what it is and its unit. Without a default it must be given.
     """
 
+    declaration: ClassVar = True
+
     @overload
     def __init__(self, default: T, *, doc: str = "", **constraints: Any) -> None: ...
     @overload
@@ -44,15 +47,13 @@ class Parameter(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        # A valid value stands in the instance itself and hides this descriptor.
-        if instance is None:
-            return self
-        raise ConfigurationError(f"parameter {self.name!r} was not given a valid value", owner.__name__)
+    if TYPE_CHECKING:  # at run time the value itself stands in the instance
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, instance: object, owner: type) -> T: ...
+        def __get__(self, instance: object | None, owner: type) -> Any: ...
 
     @property
     def required(self) -> bool:
@@ -81,13 +82,26 @@ class Parameter(Generic[T]):
 class Configurable:
     """Takes its settings as keywords, keeps its faults, and can be made again."""
 
+    # For the speed of attribute access in modules, declarations are taken out of the class, where they would
+    # stand behind the instance's own, and nothing here touches __dict__ (docs/decisions/0002).
+    _declarations: ClassVar[dict[str, object]] = {}
     _made_from: tuple[tuple[Any, ...], dict[str, Any]]
+    _valid: tuple[str, ...]
     _faults: tuple[Fault, ...]
     _models: ClassVar[dict[type, Any]] = {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._declarations = {name: each for name, each in cls._declarations.items() if name not in vars(cls)}
+        for name, value in list(vars(cls).items()):
+            if getattr(type(value), "declaration", False):
+                cls._declarations[name] = value
+                delattr(cls, name)
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         self = super().__new__(cls)
         self._made_from = (args, settings)
+        self._valid = ()
         self._faults = ()
         return self
 
@@ -111,7 +125,12 @@ class Configurable:
     @classmethod
     def parameters(cls) -> Iterator[tuple[str, Parameter[Any]]]:
         """Every parameter of the class with its name, base classes first."""
-        return declared(cls, Parameter)
+        return cls._declared(Parameter)
+
+    @classmethod
+    def _declared(cls, kind: type[D]) -> Iterator[tuple[str, D]]:
+        """The declarations of one kind, base classes first."""
+        return ((name, each) for name, each in cls._declarations.items() if isinstance(each, kind))
 
     @classmethod
     def parameter_model(cls) -> Any:
@@ -127,28 +146,25 @@ class Configurable:
         return model
 
     def _validate(self, parameters: Mapping[str, Parameter[Any]], given: dict[str, Any]) -> None:
-        if not given and not any(parameter.required for parameter in parameters.values()):
-            for name, parameter in parameters.items():
-                self.__dict__[name] = parameter.default
-            return
-        from pydantic import ValidationError
+        values = {name: parameter.default for name, parameter in parameters.items() if not parameter.required}
+        if given or len(values) < len(parameters):
+            from pydantic import ValidationError
 
-        try:
-            valid = self.parameter_model().model_validate(given)
-        except ValidationError as error:
-            for each in error.errors(include_url=False):
-                name = ".".join(str(part) for part in each["loc"])
-                found = "" if each["type"] == "missing" else f", not {each['input']!r}"
-                message = each["msg"].removeprefix("Input ").removeprefix("Field ")
-                self._fault(f"parameter {name!r} {message}{found}", self._doc(parameters, name))
-            wrong = {str(each["loc"][0]) for each in error.errors(include_url=False) if each["loc"]}
-            good = {name: value for name, value in given.items() if name not in wrong}
-            for name, parameter in parameters.items():
-                if name not in wrong and not parameter.required:
-                    self.__dict__[name] = good.get(name, parameter.default)
-            return
-        for name in parameters:
-            self.__dict__[name] = getattr(valid, name)
+            try:
+                valid = self.parameter_model().model_validate(given)
+            except ValidationError as error:
+                values.update(given)
+                for each in error.errors(include_url=False):
+                    name = ".".join(str(part) for part in each["loc"])
+                    found = "" if each["type"] == "missing" else f", not {each['input']!r}"
+                    message = each["msg"].removeprefix("Input ").removeprefix("Field ")
+                    self._fault(f"parameter {name!r} {message}{found}", self._doc(parameters, name))
+                    values.pop(name.split(".")[0], None)
+            else:
+                values = {name: getattr(valid, name) for name in parameters}
+        self._valid = tuple(values)
+        for name, value in values.items():
+            setattr(self, name, value)
 
     @staticmethod
     def _doc(parameters: Mapping[str, Parameter[Any]], name: str) -> str:
@@ -169,7 +185,7 @@ class Configurable:
 
     def settings(self) -> dict[str, Any]:
         """The values of all parameters that are valid."""
-        return {name: self.__dict__[name] for name, _ in self.parameters() if name in self.__dict__}
+        return {name: getattr(self, name) for name in self._valid}
 
     def remake(self, **changes: Any) -> Self:
         """Another of the same, made by the same call with some keywords changed."""
@@ -179,20 +195,3 @@ class Configurable:
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
         return f"{type(self).__name__}({inside})"
-
-
-D = TypeVar("D")
-
-
-def declared(cls: type, kind: type[D]) -> Iterator[tuple[str, D]]:
-    """The class attributes of one kind of declaration, base classes first, overridden ones once."""
-    names: dict[str, None] = {}
-    for base in reversed(cls.__mro__):
-        names.update(dict.fromkeys(vars(base)))
-    for name in names:
-        for base in cls.__mro__:
-            if name in vars(base):
-                value = vars(base)[name]
-                if isinstance(value, kind):
-                    yield name, value
-                break

@@ -14,13 +14,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from eventbraid.errors import ConfigurationError, Fault, ProductError, nearest
-from eventbraid.event import Event, EventID, Input, Output
+from eventbraid.event import ABSENT, NO_PRODUCTS, EventID, Input, Output
 from eventbraid.external_work import ExternalModule
 from eventbraid.module import Analyzer, Module
 from eventbraid.order import closure, find_cycle, topological
 from eventbraid.outputs.base import OutputModule
 from eventbraid.products import Product, ProductTable, make_products, resolve
-from eventbraid.sources.base import Entry
 
 if TYPE_CHECKING:
     from eventbraid.job import Job, OnError
@@ -89,6 +88,8 @@ class Plan:
     slots: Mapping[str, int]
     size: int
     """The number of product slots."""
+    blank: list[Any]
+    """The products of an event before the source has put its own."""
     source_slots: Mapping[str, int]
     order: tuple[int, ...]
     """The nodes that may run, in the order of starting."""
@@ -96,13 +97,6 @@ class Plan:
     """The head of `order` that runs for every event and never waits but for the nodes before."""
     on_error: OnError
     warnings: tuple[str, ...]
-
-    def make_event(self, entry: Entry, number: int) -> Event:
-        """The event of an entry, the products of the source in it."""
-        event = Event(self, entry.id, number)
-        if entry.products:
-            event._fill(self.source_slots, entry.products)
-        return event
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -249,7 +243,7 @@ def _select_faults(job: Job, labels: Sequence[str], modules: Sequence[object]) -
             if path not in job.paths:
                 hint = nearest(path, job.paths) or "the job has no paths"
                 yield Fault(where, f"selects the unknown path {path!r}", hint)
-        if isinstance(module, Analyzer) and module.__dict__.get("select") and label in on_paths:
+        if isinstance(module, Analyzer) and module.settings().get("select") and label in on_paths:
             yield Fault(where, "is on a path and selects paths; take it off the path, or drop select")
 
 
@@ -319,6 +313,7 @@ def _compile(
         paths=paths,
         slots={name: product.slot for name, product in table.products.items()},
         size=table.size,
+        blank=[*[ABSENT] * table.size, *NO_PRODUCTS],
         source_slots=table.source_slots,
         order=tuple(order),
         walk=tuple(_walk(made, paths, order)),
@@ -348,9 +343,8 @@ def _path(name: str, elements: Sequence[int], nodes: Sequence[Node]) -> Path:
 def _walk(nodes: Sequence[Node], paths: Sequence[Path], order: Sequence[int]) -> Iterator[int]:
     """The head of the order that no filter, no bound and no external work interrupts."""
     certain = {node for path in paths if path.stages for node in path.stages[0]}
-    certain |= {
-        node.index for node in nodes if node.ending and not node.select and not isinstance(node.module, OutputModule)
-    }
+    if not any(path.elements for path in paths):  # what runs after all paths begins at once
+        certain |= {node.index for node in nodes if node.ending and not node.select}
     certain |= {woken for node in certain for woken in nodes[node].wakes}
     for node in order:
         if (
@@ -367,6 +361,6 @@ def _walk(nodes: Sequence[Node], paths: Sequence[Path], order: Sequence[int]) ->
 def _warnings(job: Job, nodes: Sequence[Node], used: set[int]) -> Iterator[str]:
     for node in nodes:
         if node.index not in used:
-            yield f"module {node.label!r} is needed by nothing and will not run: no path names it, nothing that runs reads it"
+            yield f"module {node.label!r} will not run: no path names it, nothing that runs reads it"
     if not used:
         yield f"job {job.name!r} runs nothing: it has no path, no analyzer and no output"

@@ -177,6 +177,7 @@ class Run:
         opened: list[OutputModule] = []
         try:
             for output in self._outputs:
+                output.paths = tuple(path.name for path in self.plan.paths)
                 await asyncio.to_thread(_act, output, "opening", output.open)
                 opened.append(output)
             yield

@@ -20,6 +20,7 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from functools import partial
+from inspect import iscoroutinefunction
 from operator import length_hint
 from time import perf_counter
 from types import CoroutineType, coroutine
@@ -40,33 +41,39 @@ __all__ = ["Scheduler"]
 SLICE: Final = 0.0005
 """Seconds after which the driver lets the loop serve completions and timers."""
 
-Walk: TypeAlias = Sequence[tuple[Callable[[Event], Any], tuple[int, ...]]]
-"""The head of the plan for one stream: each call with the slots to drop after it."""
+LEG: Final = 8
+"""Modules of a walk between two moments at which products are dropped."""
+
+Leg: TypeAlias = tuple[int, bool, tuple[Callable[[Event], Any], ...], tuple[int, ...]]
+"""A part of the walk for one stream: where it ends, whether all calls are awaited, these, the slots to drop then."""
 
 
 class Passage:
-    """An event in flight: its stream, and its course once it is more than a straight walk."""
+    """What carries one event at a time: a stream, and the event's course once that is more than a straight walk."""
 
-    __slots__ = ("course", "event", "place", "results", "stream")
+    __slots__ = ("course", "event", "place", "results", "start", "stream", "walk")
 
-    def __init__(self, event: Event, stream: Stream) -> None:
-        self.event = event
+    event: Event
+
+    def __init__(self, stream: Stream, walk: Sequence[Leg]) -> None:
         self.stream = stream
+        self.walk = walk
         self.place = 0
+        self.start = 0.0
         self.course: Course | None = None
         self.results: dict[int, Any] = {}
 
     def __repr__(self) -> str:
-        return f"Passage({self.event.id}, stream {self.stream.number})"
+        return f"Passage(stream {self.stream.number}, {getattr(self, 'event', 'no event yet')})"
 
 
 class Turn:
-    """Held by the driver that may start modules; the sentry notes when it took it away."""
+    """Held by the driver that may start modules; `lost` is when the sentry took it away, 0 before."""
 
-    __slots__ = ("taken_at",)
+    __slots__ = ("lost",)
 
     def __init__(self) -> None:
-        self.taken_at = 0.0
+        self.lost = 0.0
 
 
 class Scheduler:
@@ -84,23 +91,24 @@ class Scheduler:
         self._intake = intake
         self._ledger = ledger
         self._audience = audience
-        self._free = list(reversed(streams))
+        drops = _drops_by_leg(plan)
+        self._free = [Passage(stream, _legs(plan, stream, drops)) for stream in reversed(streams)]
         self._bounds: Bounds[Passage] = Bounds(plan)
-        drops = _walk_drops(plan)
-        self._walks: list[Walk] = [
-            tuple((stream.final[node], drops[place]) for place, node in enumerate(plan.walk)) for stream in streams
-        ]
         self._walk_is_all = len(plan.walk) == len(plan.order)
         self._templates: dict[int, Course] = {}
         self._ready: list[tuple[int, int, bool, Passage]] = []
         self._turn: Turn | None = None
         self._walking: Passage | None = None
-        self._walker: Iterator[tuple[Callable[[Event], Any], tuple[int, ...]]] = iter(())
-        self._clocked = bool(audience)
+        self._walker: Iterator[Callable[[Event], Any]] = iter(())
+        self._leg_end = 0
+        self._step_start = 0.0
+        self._watched = bool(audience)
+        self._clocked = self._watched
         self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = False
         self._writing = False
+        self._writes = ledger.writes
         self._cancelled = False
         self.in_flight = 0
 
@@ -139,20 +147,26 @@ class Scheduler:
             self._start(self._drive(turn)).add_done_callback(self._driver_ended)
 
     def _driver_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None and not self._over.done():
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """The framework itself is at fault: end the job with its error rather than hang."""
+        if not self._over.done():
             self._over.set_exception(error)
 
     def _sentry(self, turn: Turn) -> None:
         """The driver gave the loop control: if it still holds the turn, it waits inside a module."""
         if self._turn is not turn:
             return
-        turn.taken_at = perf_counter()
+        turn.lost = perf_counter()
         self._turn = None
-        if (passage := self._walking) is not None:
-            self._walking = None
-            passage.place = self._place()
-            self._branch(passage, passage.place)
-        self._wake()
+        try:
+            if self._walking is not None:
+                self._leave_walk(self._walking)
+            self._wake()
+        except Exception as error:  # noqa: BLE001  # in a callback it would be logged, and the job would hang
+            self._break(error)
 
     def _take_turn(self) -> Turn:
         self._turn = turn = Turn()
@@ -181,7 +195,8 @@ class Scheduler:
                 if self._turn is not None:
                     return
                 turn = self._take_turn()
-            elif perf_counter() > self._pause_at:
+            elif (now := perf_counter()) > self._pause_at:
+                self._clocked = self._watched or now - self._pause_at > SLICE
                 turn = await self._rest()
         self._turn = None
         if self.in_flight == 0 and self._intake.ended and not (self._loading or self._writing or self._over.done()):
@@ -192,7 +207,7 @@ class Scheduler:
     def _admit(self) -> Passage | None:
         """Take in a new event, if a stream is free and the source has one."""
         intake = self._intake
-        if not self._free or intake.ended or self._loading or self._ledger.full:
+        if not self._free or intake.ended or self._loading or (self._writes and self._ledger.full):
             return None
         try:
             entry = intake.poll()
@@ -204,11 +219,14 @@ class Scheduler:
                 self._loading = True
                 self._start(self._load())
             return None
-        event = self._plan.make_event(entry, intake.read - 1)
+        event = Event(self._plan, entry, intake.read - 1)
         self.in_flight += 1
-        if self._audience:
+        if self._watched:
             self._audience.event_begins(event.id, event.number, perf_counter())
-        return Passage(event, self._free.pop())
+        passage = self._free.pop()
+        passage.event = event
+        passage.course = None
+        return passage
 
     async def _load(self) -> None:
         try:
@@ -226,10 +244,10 @@ class Scheduler:
         if failed and self._plan.on_error == "stop":
             self._intake.stop()
         self.in_flight -= 1
-        self._free.append(passage.stream)
-        if self._audience:
+        self._free.append(passage)
+        if self._watched:
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
-        if self._ledger.writing_due and not self._writing:
+        if self._writes and self._ledger.writing_due and not self._writing:
             self._writing = True
             self._start(self._write())
 
@@ -246,62 +264,82 @@ class Scheduler:
 
     async def _walk(self, passage: Passage, turn: Turn) -> Turn:
         """Take an event through the head of the plan; the turn that the driver then holds, or has lost."""
-        event, audience, clocked = passage.event, self._audience, self._clocked
+        event, clocked = passage.event, self._clocked
         products = event._products
         answer: Any = None
         error: BaseException | None = None
         done = False
-        began = start = perf_counter()
+        self._step_start = perf_counter() if clocked else 0.0
         self._walking = passage
-        self._walker = walker = iter(self._walks[passage.stream.number])
         try:
-            for call, drops in walker:
-                answer = call(event)
-                if answer is not None:
-                    answer = await answer
-                    if self._turn is not turn or answer is not None:
-                        break
-                if drops:
+            for end, awaited, calls, drops in passage.walk:
+                self._leg_end = end
+                self._walker = walker = iter(calls)
+                if awaited:
+                    for call in walker:
+                        answer = await call(event)
+                        if turn.lost or answer is not None:
+                            break
+                        if clocked:
+                            turn = await self._clock(turn, passage)
+                    else:
+                        for slot in drops:
+                            products[slot] = ABSENT
+                        continue
+                    break
+                for call in walker:
+                    answer = call(event)
+                    if answer is not None:
+                        answer = await answer
+                        if turn.lost or answer is not None:
+                            break
+                    if clocked:
+                        turn = await self._clock(turn, passage)
+                else:
                     for slot in drops:
                         products[slot] = ABSENT
-                if clocked:
-                    stop = perf_counter()
-                    if audience:
-                        self._tell(passage, self._plan.walk[self._place()], None, start, stop, stop)
-                    if stop > self._pause_at:
-                        turn = await self._rest()
-                        stop = perf_counter()
-                    start = stop
+                    continue
+                break
             else:
                 done = True
         except asyncio.CancelledError as cancelled:
             if self._cancelled:
                 raise
             error = _recovered(cancelled)
-        except Exception as raised:
+        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
             error = raised if answer is None or hasattr(answer, "__await__") else None
         if done:
             self._walking = None
-            if not audience:
-                self._clocked = perf_counter() - began > SLICE
             if self._walk_is_all:
                 self._end(passage, None)
             else:
                 self._branch(passage, None)
             return turn
-        if self._turn is turn:
-            place = self._place()
-            self._walking = None
-            self._branch(passage, place)
-        else:
-            place = passage.place
-        node = self._plan.walk[place]
-        self._conclude(passage, node, start, turn, answer, error)
+        if not turn.lost:
+            self._leave_walk(passage)
+        self._conclude(passage, self._plan.walk[passage.place], passage.start, turn, answer, error)
         return turn
+
+    def _leave_walk(self, passage: Passage) -> None:
+        """The module where the event is on the walk waits, or has failed: go on by its course."""
+        self._walking = None
+        passage.place, passage.start = self._place(), self._step_start
+        self._branch(passage, passage.place)
 
     def _place(self) -> int:
         """Where on the walk the event is."""
-        return len(self._plan.walk) - length_hint(self._walker) - 1
+        return self._leg_end - length_hint(self._walker) - 1
+
+    async def _clock(self, turn: Turn, passage: Passage) -> Turn:
+        """A step of the walk has ended: tell it, and rest if the slice is over."""
+        stop = perf_counter()
+        if self._watched:
+            self._tell(passage, self._plan.walk[self._place()], None, self._step_start, stop, stop)
+        if stop > self._pause_at:
+            turn = await self._rest()
+            stop = perf_counter()
+        self._step_start = stop
+        return turn
 
     def _branch(self, passage: Passage, place: int | None) -> None:
         """Give an event its course: at `place` on the walk, where a module is running, or at the walk's end."""
@@ -356,9 +394,9 @@ class Scheduler:
         made = self._plan.nodes[node]
         acquiring = course.acquiring(node)
         step = "acquire" if acquiring else made.step
-        if self._audience:
+        if self._watched:
             stop = perf_counter()
-            self._tell(passage, node, step, start, stop, stop if self._turn is turn else turn.taken_at)
+            self._tell(passage, node, step, start, stop, turn.lost or stop)
         if error is None and not acquiring:
             error = wrong_answer(made, answer)
         if error is not None:
@@ -378,9 +416,16 @@ class Scheduler:
         """External work is over."""
         if self._cancelled:
             return
+        try:
+            self._take_back(passage, node, start, task)
+            self._wake()
+        except Exception as error:  # noqa: BLE001  # in a callback it would be logged, and the job would hang
+            self._break(error)
+
+    def _take_back(self, passage: Passage, node: int, start: float, task: asyncio.Task[Any]) -> None:
         course, event = passage.course, passage.event
         assert course is not None
-        if self._audience:
+        if self._watched:
             self._tell(passage, node, "external work", start, perf_counter(), start)
         error = asyncio.CancelledError("the external work was cancelled") if task.cancelled() else task.exception()
         if error is None:
@@ -390,7 +435,6 @@ class Scheduler:
         else:
             course.fail(node, blame(self._plan.nodes[node], "external work", event.id, error))
             self._follow(passage, course)
-        self._wake()
 
     def _follow(self, passage: Passage, course: Course) -> None:
         """Queue what may start now, drop what nobody reads any more."""
@@ -434,19 +478,28 @@ def _recovered(cancelled: asyncio.CancelledError) -> asyncio.CancelledError:
     return cancelled
 
 
-def _walk_drops(plan: Plan) -> list[tuple[int, ...]]:
-    """For each place on the walk the slots that nobody reads after it."""
-    drops: list[list[int]] = [[] for _ in plan.walk]
-    last: dict[int, int | None] = {slot: None for node in plan.walk for slot in plan.nodes[node].writes}
-    last |= dict.fromkeys((slot for node in plan.walk for slot in plan.nodes[node].reads), None)
+def _drops_by_leg(plan: Plan) -> list[tuple[int, ...]]:
+    """For each leg of the walk the slots that nobody reads after it."""
+    last: dict[int, int] = {}
     for place, node in enumerate(plan.walk):
         for slot in (*plan.nodes[node].reads, *plan.nodes[node].writes):
             last[slot] = place
-    later = {slot for node in plan.order[len(plan.walk) :] for slot in plan.nodes[node].reads}
-    for slot, place in last.items():
-        if place is not None and slot not in later:
-            drops[place].append(slot)
-    return [tuple(slots) for slots in drops]
+    for node in plan.order[len(plan.walk) :]:
+        for slot in plan.nodes[node].reads:
+            last.pop(slot, None)
+    if len(plan.walk) == len(plan.order):  # the event is over then, and with it all that is left
+        last = {slot: place for slot, place in last.items() if place // LEG < (len(plan.walk) - 1) // LEG}
+    legs = range(0, len(plan.walk), LEG)
+    return [tuple(slot for slot, place in last.items() if place // LEG == first // LEG) for first in legs]
+
+
+def _legs(plan: Plan, stream: Stream, drops: Sequence[tuple[int, ...]]) -> tuple[Leg, ...]:
+    calls = [stream.final[node] for node in plan.walk]
+    legs = [tuple(calls[first : first + LEG]) for first in range(0, len(calls), LEG)]
+    return tuple(
+        (number * LEG + len(leg), all(map(iscoroutinefunction, leg)), leg, slots)
+        for number, (leg, slots) in enumerate(zip(legs, drops, strict=True))
+    )
 
 
 def _course_at(plan: Plan, place: int | None) -> Course:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 from eventbraid.event import EventID, Output
-from eventbraid.parameters import Configurable, declared
+from eventbraid.parameters import Configurable
 
 __all__ = ["Entry", "Source"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event of a source: its identity, and its products by the names of the source's outputs."""
 
     id: EventID
-    products: Mapping[str, object] = field(default_factory=dict[str, object])
+    products: Mapping[str, object] = MappingProxyType({})
 
 
 class Source(Configurable):
@@ -33,11 +32,11 @@ class Source(Configurable):
 
     def _take(self, settings: dict[str, Any]) -> None:
         for name, output in self.outputs():
-            self.__dict__[name] = copy.copy(output)
+            setattr(self, name, copy.copy(output))
 
     def outputs(self) -> Iterator[tuple[str, Output[Any]]]:
         """Every product that the source declares, with its name."""
-        return declared(type(self), Output)
+        return self._declared(Output)
 
     def count(self) -> int | None:
         """How many events there are, if that is known without reading them."""

@@ -1,0 +1,93 @@
+"""Braided equals blocking, for every job: products, path results and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from hypothesis import example, given, settings
+
+from eventbraid import Job, ModuleError, Report
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_jobs import Behaviour, RandomJob, random_jobs
+
+from eventbraid.running import Run
+from eventbraid.testing import ListOutput
+
+
+async def bounded(job: Job, mode: Any) -> Report:
+    """A run that may not hang."""
+    async with asyncio.timeout(20):
+        return await Run(job, mode, say=lambda line: None).run()
+
+
+def outcome(job: Job, mode: Any, loop_factory: Any) -> tuple[Report, list[Any], ModuleError | None]:
+    """The report, the rows and the error of a run."""
+    error = None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        try:
+            report = runner.run(bounded(job, mode))
+        except ModuleError as raised:
+            assert raised.report is not None
+            error, report = raised, raised.report
+    output = job.outputs[0]
+    assert isinstance(output, ListOutput)
+    assert output.closed
+    return report, output.rows, error
+
+
+def failures(report: Report) -> list[tuple[str, str, str, str]]:
+    return [(str(f.event), f.error.label, f.error.step, str(f.error)) for f in report.failures]
+
+
+def check_equal(random: RandomJob, loop_factory: Any = None) -> None:
+    blocking, expected_rows, expected_error = outcome(random.job(), "blocking", loop_factory)
+    braided, rows, error = outcome(random.job(), "async", loop_factory)
+    assert str(error) == str(expected_error)
+    assert braided.events.read == braided.events.passed + braided.events.failed + braided.events.not_selected
+    if error is None:
+        assert braided.events == blocking.events
+        assert braided.paths == blocking.paths
+        assert failures(braided) == failures(blocking)
+        assert rows == expected_rows
+        assert {label: times.calls for label, times in braided.modules.items()} == {
+            label: times.calls for label, times in blocking.modules.items()
+        }
+    else:  # events that were in flight when the first failed still end
+        assert failures(braided)[: len(failures(blocking))] == failures(blocking)
+        assert rows[: len(expected_rows)] == expected_rows
+        assert braided.events.read >= blocking.events.read
+
+
+WAITS_AND_RAISES = RandomJob(
+    behaviours=(
+        Behaviour("external", "m0", ("x",), waits=(1, 3, 1), raises_at="work", raises_every=3),
+        Behaviour("filter", "m1", ("m0", "y"), waits=(0, 0, 1)),
+        Behaviour("producer", "m2", ("m1",), kind="serial", waits=(1, 0, 0)),
+        Behaviour("analyzer", "m3", ("m2",), plain=True),
+    ),
+    paths=(("m1", "m3"), ("m2",)),
+    keep=("m2",),
+    select=("p0",),
+    events=9,
+    streams=4,
+    on_error="continue",
+)
+
+
+@given(random_jobs())
+@example(WAITS_AND_RAISES)
+def test_braided_equals_blocking(random: RandomJob) -> None:
+    """Any job gives the same products, path results and errors in both modes."""
+    check_equal(random)
+
+
+@given(random_jobs())
+@settings(max_examples=max(20, settings().max_examples // 4))
+def test_braided_equals_blocking_on_uvloop(random: RandomJob) -> None:
+    """The same holds on uvloop."""
+    check_equal(random, uvloop.new_event_loop)
