@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import platform
 import statistics
 import sys
@@ -153,7 +154,8 @@ def main() -> int:
     arguments = parser.parse_args()
     costs = measure(arguments.events, arguments.rounds)
     base, peer = costs["floor: plain functions, no loop"], costs["asyncio.gather a layer"]
-    rows = []
+    rows: list[dict[str, object]] = []
+    ours = (math.inf, 0.0)
     print(f"W1, Python {platform.python_version()}, {arguments.events} events, {arguments.rounds} rounds")
     print(f"{'':36} {'us a module':>20} {'x floor':>22} {'gather is x':>12}")
     for name, values in costs.items():
@@ -164,9 +166,10 @@ def main() -> int:
             f"{name:36} {middle:7.3f} ({min(values):.3f}-{max(values):.3f})"
             f" {ratio:7.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}) {cheaper:10.1f}"
         )
+        if name == "eventbraid, async def":
+            ours = (ratio, cheaper)
         rows.append({"name": name, "us": values, "x_floor": ratio, "gather_is_x": cheaper})
-    ours = rows[1]
-    held = ours["x_floor"] <= 6 and ours["gather_is_x"] >= 10
+    held = ours[0] <= 6 and ours[1] >= 10
     print(f"target: at most 6 x floor, gather at least 10 x: {'held' if held else 'MISSED'}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"benchmark": "overhead", "rows": rows, "held": held}, indent=2))

@@ -36,7 +36,11 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     left = children() - before
     kept = {pid for pid in left if "multiprocessing" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")}
     assert not left - kept, f"the test left processes behind: {sorted(left - kept)}"
-    tasks = [task for task in gc.get_objects() if isinstance(task, asyncio.Task) and not task.done()] if _asks(request) else []
+    tasks = (
+        [task for task in gc.get_objects() if isinstance(task, asyncio.Task) and not task.done()]
+        if _asks(request)
+        else []
+    )
     assert not tasks, f"the test left tasks behind: {tasks}"
 
 

@@ -51,8 +51,8 @@ class Course:
         self._stages = [0] * len(plan.paths)
         self._paths: list[list[int]] = [[] for _ in nodes]
         for number, path in enumerate(plan.paths):
-            for node in path.elements:
-                self._paths[node].append(number)
+            for element in path.elements:
+                self._paths[element].append(number)
         self._chances = [len(paths) for paths in self._paths]
         self._path_nodes_left = sum(node.on_path for node in nodes)
         self._unsettled = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_args, overload
@@ -211,15 +211,16 @@ def _arrays(value: object, ndarray: type) -> Iterator[Any]:
             if each.__class__ in PLAIN:
                 return  # a sequence of numbers: the field's lists are of one kind
             yield from _arrays(each, ndarray)
-    elif fields := _fields(value.__class__):
-        for get in fields:
+    else:
+        kind: Any = type(value)
+        for get in _fields(kind):
             yield from _arrays(get(value), ndarray)
 
 
 @functools.cache
-def _fields(cls: Hashable) -> tuple[Callable[[object], object], ...]:
+def _fields(cls: type[Any]) -> tuple[Callable[[object], object], ...]:
     import operator
 
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+    if not dataclasses.is_dataclass(cls):
         return ()
     return tuple(operator.attrgetter(field.name) for field in dataclasses.fields(cls))

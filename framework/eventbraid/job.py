@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ class Job:
 
         changes: dict[str, Any] = {"streams": streams, "servers": servers}
         if events is not None:
-            changes |= {"events": events, "source": _limited(self.source, events)}
+            changes |= {"events": events, "source": self.source.limited(events) if _is_count(events) else None}
         if settings:
             changes |= self._with_settings(settings)
         return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
@@ -114,6 +115,21 @@ class Job:
             raise ConfigurationError(faults, f"job {self.name!r}")
         return {"modules": modules, "source": source}
 
+    def shape_faults(self) -> list[Fault]:
+        """What is so wrong with the job that nothing else can be looked at."""
+        wanted = {
+            "source": (Source, "a Source"),
+            "modules": (Mapping, "a dictionary"),
+            "paths": (Mapping, "a dictionary"),
+            **dict.fromkeys(("servers", "models", "outputs"), (_NotText, "a list")),
+        }
+        given = {name: getattr(self, name) for name in wanted}
+        return [
+            Fault(f"job {self.name!r}", f"{name} must be {sort}, not {given[name]!r}")
+            for name, (kind, sort) in wanted.items()
+            if not isinstance(given[name], kind)
+        ]
+
     def faults(self) -> list[Fault]:
         """What is wrong with the job's own settings; `plan` finds the rest."""
         faults: list[Fault] = []
@@ -121,27 +137,26 @@ class Job:
         def fault(what: str, hint: str = "") -> None:
             faults.append(Fault(f"job {self.name!r}", what, hint))
 
-        if not _is_int(self.streams) or self.streams < 1:
+        if not _is_count(self.streams) or self.streams < 1:
             fault(f"streams must be a whole number of at least 1, not {self.streams!r}")
-        if self.events is not None and (not _is_int(self.events) or self.events < 0):
+        if self.events is not None and not _is_count(self.events):
             fault(f"events must be a whole number of at least 0, not {self.events!r}")
         if self.on_error not in get_args(OnError):
             hint = nearest(str(self.on_error), get_args(OnError))
             fault(f"on_error must be 'stop', 'skip' or 'continue', not {self.on_error!r}", hint)
-        if not isinstance(self.source, Source):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
-            fault(f"source must be a Source, not {self.source!r}")  # type: ignore[unreachable]
-        for what in ("servers", "models", "outputs"):
-            if isinstance(getattr(self, what), str):
-                fault(f"{what} must be a list, not the string {getattr(self, what)!r}")
         return faults
 
     def __repr__(self) -> str:
         return f"Job({self.name!r}, {len(self.modules)} modules, {len(self.paths)} paths, streams={self.streams})"
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _limited(source: Source, events: int) -> Source | None:
-    return source.limited(events) if isinstance(source, Source) and _is_int(events) and events >= 0 else None  # pyright: ignore[reportUnnecessaryIsInstance]
+class _NotText(ABC):
+    """What a user may give as a list."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        return issubclass(other, Sequence) and not issubclass(other, (str, bytes))

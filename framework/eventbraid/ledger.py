@@ -96,7 +96,7 @@ class Ledger:
     def event_ends(self, event: Event, course: Course | None) -> tuple[bool, bool]:
         """Book an event, whose course is None where every module ran well; whether it passed, and failed."""
         if course is not None:
-            return self.book(event, course.path_results(), course.errors)
+            return self.book(event, event.path_results, course.errors)
         self._walked += 1
         if self._outputs:
             self._rows.event_ends(event.number, ())

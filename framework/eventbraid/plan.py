@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from eventbraid.errors import ConfigurationError, Fault, ProductError, nearest
 from eventbraid.event import ABSENT, NO_PRODUCTS, EventID, Input, Output
 from eventbraid.external_work import ExternalModule
+from eventbraid.job import Job, OnError
 from eventbraid.module import Analyzer, Module
 from eventbraid.order import closure, find_cycle, topological
 from eventbraid.outputs.base import OutputModule
 from eventbraid.products import Product, ProductTable, make_products, resolve
-
-if TYPE_CHECKING:
-    from eventbraid.job import Job, OnError
 
 __all__ = ["Node", "Path", "Plan", "make_plan"]
 
@@ -129,22 +127,23 @@ class Plan:
 
 def make_plan(job: Job) -> Plan:
     """Compile a job; raises `ConfigurationError` with every fault that the job has."""
+    if faults := job.shape_faults():
+        raise ConfigurationError(faults, f"job {job.name!r}")
     faults = job.faults()
     labels = list(job.modules)
     modules: list[Module | OutputModule] = list(job.modules.values())
-    outputs = [] if isinstance(job.outputs, str) else list(job.outputs)
     for label, module in zip(labels, modules, strict=True):
         faults += _module_faults(label, module)
     faults += _twice(labels, modules)
-    for number, output in enumerate(outputs):
+    for number, output in enumerate(cast("Sequence[Any]", job.outputs)):
         label = f"output {number + 1} ({type(output).__name__})"
         labels.append(label)
         modules.append(output)
-        if isinstance(output, OutputModule):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
+        if isinstance(output, OutputModule):
             faults += _relabel(label, output.faults())
         else:
             faults.append(Fault(label, f"is not an output: {output!r}"))
-    faults += _relabel("source", job.source.faults()) if not job.faults() else ()
+    faults += _relabel("source", job.source.faults())
 
     table, found = make_products(job)
     faults += found
@@ -161,9 +160,7 @@ def make_plan(job: Job) -> Plan:
 
 
 def _relabel(label: str, faults: Iterable[Fault]) -> list[Fault]:
-    return [
-        Fault(f"{label} ({fault.where})" if label == "source" else label, fault.what, fault.hint) for fault in faults
-    ]
+    return [Fault(label, fault.what, fault.hint) for fault in faults]
 
 
 def _module_faults(label: str, module: object) -> list[Fault]:

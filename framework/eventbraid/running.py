@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from time import perf_counter, process_time
 from typing import Any, get_args
 
@@ -72,7 +72,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @contextlib.contextmanager
-def _signals(current: Run, say: Callable[[str], None]) -> Iterator[None]:
+def _signals(current: Run, say: Callable[[str], None]) -> Generator[None]:
     """The first SIGINT or SIGTERM drains the job, the second cancels it."""
     if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
         yield
@@ -172,7 +172,7 @@ class Run:
         return self._conclude(seconds, cpu, errors)
 
     @contextlib.asynccontextmanager
-    async def _files(self) -> AsyncIterator[None]:
+    async def _files(self) -> AsyncGenerator[None]:
         """Open the outputs; close them when the job ends, also by an error, and discard them when cancelled."""
         opened: list[OutputModule] = []
         try:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from eventbraid import Analyzer, Event, ExternalFilter, ExternalProducer, Filter, Input, Job, Output, Producer
 from eventbraid.module import Module
-from eventbraid.parameters import Parameter
 from eventbraid.testing import ListOutput, ListSource
 
 
@@ -42,8 +41,13 @@ class Mixin:
     behaviour: Behaviour
 
     def value(self, event: Event) -> int:
-        seen = [event.get(getattr(self, name)) if self.behaviour.optional else event[getattr(self, name)] for name in self.names]
-        return hash((self.behaviour.label, event.id.event, *[-1 if each is None else each for each in seen])) % 1_000_003
+        seen = [
+            event.get(getattr(self, name)) if self.behaviour.optional else event[getattr(self, name)]
+            for name in self.names
+        ]
+        return (
+            hash((self.behaviour.label, event.id.event, *[-1 if each is None else each for each in seen])) % 1_000_003
+        )
 
     @property
     def names(self) -> list[str]:
@@ -64,7 +68,13 @@ async def wait(times: int) -> None:
 
 def _namespace(behaviour: Behaviour) -> dict[str, Any]:
     inputs = {f"in{n}": Input[int](label) for n, label in enumerate(behaviour.reads)}
-    return {**inputs, "behaviour": behaviour, "kind": behaviour.kind, "limit": behaviour.limit, "resources": behaviour.resources}
+    return {
+        **inputs,
+        "behaviour": behaviour,
+        "kind": behaviour.kind,
+        "limit": behaviour.limit,
+        "resources": behaviour.resources,
+    }
 
 
 def make(behaviour: Behaviour) -> Module:
@@ -73,7 +83,13 @@ def make(behaviour: Behaviour) -> Module:
     space = _namespace(b)
     if b.sort != "analyzer":
         space["value_out"] = Output[int]()
-    final = {"producer": "produce", "filter": "filter", "analyzer": "analyze", "external": "produce", "external filter": "filter"}[b.sort]
+    final = {
+        "producer": "produce",
+        "filter": "filter",
+        "analyzer": "analyze",
+        "external": "produce",
+        "external filter": "filter",
+    }[b.sort]
     decides = final == "filter"
 
     def finish(self: Any, event: Event, value: int) -> bool | None:
@@ -125,7 +141,15 @@ def behaviours(draw: st.DrawFn, number: int, readable: list[str]) -> Behaviour:
     sort = draw(st.sampled_from(["producer", "producer", "filter", "external", "external filter", "analyzer"]))
     kind, limit, resources = draw(
         st.sampled_from(
-            [("stream", None, ()), ("stream", None, ()), ("shared", None, ()), ("serial", None, ()), ("shared", 2, ()), ("stream", 1, ("geant",)), ("serial", None, ("geant", "file"))]
+            [
+                ("stream", None, ()),
+                ("stream", None, ()),
+                ("shared", None, ()),
+                ("serial", None, ()),
+                ("shared", 2, ()),
+                ("stream", 1, ("geant",)),
+                ("serial", None, ("geant", "file")),
+            ]
         )
     )
     steps = ["", "", "", "final"] + (["acquire", "work"] if sort.startswith("external") else [])
@@ -160,7 +184,9 @@ class RandomJob:
     def job(self) -> Job:
         return Job(
             "random",
-            source=ListSource([{"x": n * 7, "y": n} if n % 3 else {"x": n} for n in range(self.events)], products=["x", "y"]),
+            source=ListSource(
+                [{"x": n * 7, "y": n} if n % 3 else {"x": n} for n in range(self.events)], products=["x", "y"]
+            ),
             modules={b.label: make(b) for b in self.behaviours},
             paths={f"p{n}": list(path) for n, path in enumerate(self.paths)},
             outputs=[ListOutput(keep=list(self.keep), select=list(self.select))],

@@ -1,0 +1,63 @@
+# make demo    the main job on real collisions, on a server that it starts itself
+# make test    the tests, in some minutes
+# make check   formatting, lints, types and layers
+# make bench   the benchmarks, with their targets
+# make help    all of them
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo compare test test-all soak check format bench generate clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@echo 'make compare the main job braided against blocking, with a picture'
+	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
+	@echo 'make soak    20,000 random jobs, braided against blocking'
+	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
+
+$(INSTALLED): pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'eventbraid needs Python 3.11 or newer'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --prefer-binary --editable '.[all]' --group dev
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/eventbraid run examples/hlt.py
+
+compare: $(INSTALLED)
+	$(BIN)/eventbraid compare examples/hlt.py --events 100
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m 'not slow and not triton'
+
+test-all: $(INSTALLED)
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+soak: $(INSTALLED)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/scheduling
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/overlap.py
+
+generate: $(INSTALLED)
+	$(BIN)/python protos/generate.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
