@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,17 +116,16 @@ class Job:
 
     def shape_faults(self) -> list[Fault]:
         """What is so wrong with the job that nothing else can be looked at."""
-        wanted = {
-            "source": (Source, "a Source"),
-            "modules": (Mapping, "a dictionary"),
-            "paths": (Mapping, "a dictionary"),
-            **dict.fromkeys(("servers", "models", "outputs"), (_NotText, "a list")),
+        shapes = {
+            "source": ("a Source", _is_source),
+            **dict.fromkeys(("modules", "paths"), ("a dictionary", _is_dictionary)),
+            **dict.fromkeys(("servers", "models", "outputs"), ("a list", _is_list)),
         }
-        given = {name: getattr(self, name) for name in wanted}
+        given = {name: getattr(self, name) for name in shapes}
         return [
-            Fault(f"job {self.name!r}", f"{name} must be {sort}, not {given[name]!r}")
-            for name, (kind, sort) in wanted.items()
-            if not isinstance(given[name], kind)
+            Fault(f"job {self.name!r}", f"{name} must be {shape}, not {given[name]!r}")
+            for name, (shape, holds) in shapes.items()
+            if not holds(given[name])
         ]
 
     def faults(self) -> list[Fault]:
@@ -154,9 +152,13 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-class _NotText(ABC):
-    """What a user may give as a list."""
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
-    @classmethod
-    def __subclasshook__(cls, other: type) -> bool:
-        return issubclass(other, Sequence) and not issubclass(other, (str, bytes))
+
+def _is_dictionary(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_source(value: object) -> bool:
+    return isinstance(value, Source)

@@ -407,6 +407,7 @@ class Scheduler:
             assert work is not None
             task = self._start(_external(work, answer))
             task.add_done_callback(partial(self._returned, passage, node, perf_counter()))
+            self._pause_at = 0.0  # the loop sends the request before the next module takes the core
             return
         else:
             course.done(node, bool(answer) if made.decides else True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eventbraid.event import EventID, PathResult
@@ -27,8 +28,11 @@ class OutputModule(Configurable):
 
     `keep` names products as inputs do; `select` names paths, none meaning all events. A kept product that
     no path needed is made for the selected events. `open`, `write` and `close` are called off the loop,
-    never two at once; a file must appear under its name only when it is complete.
+    never two at once; a file must appear under its name only when it is complete. `paths` has the names of
+    the job's paths from before `open`.
     """
+
+    paths: tuple[str, ...] = ()
 
     def __init__(self, *, keep: Sequence[str] = (), select: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(**settings)
@@ -40,6 +44,10 @@ class OutputModule(Configurable):
             self._fault(f"{what} must be a list of names, not {names!r}")
             return ()
         return tuple(names)
+
+    def to(self, path: str | Path) -> OutputModule | None:
+        """The same output to another file, or None where it writes no file."""
+        return None
 
     def open(self) -> None:
         """Called once before the first event."""

@@ -1,0 +1,34 @@
+"""Inference as a service, from the client's side. gRPC and onnxruntime are imported when a client is made."""
+
+from typing import TYPE_CHECKING, Any
+
+from eventbraid.inference.client import InferenceClient
+from eventbraid.inference.module import InferenceFilter, InferenceProducer
+from eventbraid.kserve import ModelMetadata, Tensors, TensorSpec
+
+if TYPE_CHECKING:
+    from eventbraid.inference.local import LocalClient
+    from eventbraid.inference.triton import TritonClient
+
+__all__ = [
+    "InferenceClient",
+    "InferenceFilter",
+    "InferenceProducer",
+    "LocalClient",
+    "ModelMetadata",
+    "TensorSpec",
+    "Tensors",
+    "TritonClient",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TritonClient":
+        from eventbraid.inference.triton import TritonClient
+
+        return TritonClient
+    if name == "LocalClient":
+        from eventbraid.inference.local import LocalClient
+
+        return LocalClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,20 @@
+"""Addresses of servers."""
+
+from __future__ import annotations
+
+import re
+
+from eventbraid.errors import ConfigurationError
+
+__all__ = ["check_address"]
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+
+
+def check_address(address: object) -> str:
+    """The address "host:port" as it is; raises `ConfigurationError` that says what is expected."""
+    match = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        expected = 'expected "host:port" with a port from 1 to 65535, as in "localhost:8001" or "[::1]:8001"'
+        raise ConfigurationError(f"{address!r} is no server address: {expected}", "server")
+    return match.group()

@@ -1,0 +1,74 @@
+"""Models in this process: onnxruntime on the CPU behind the client's interface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from eventbraid.errors import RequestError, ServerTimeout, nearest
+from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
+from eventbraid.serving.repository import Repository, open_session
+
+__all__ = ["LocalClient"]
+
+SERVER = "in this process"
+
+
+class LocalClient:
+    """Runs the models of some repositories in `threads` threads: the CPU baseline, and a fallback."""
+
+    def __init__(self, models: Sequence[str | Path], *, threads: int = 1) -> None:
+        self._entries = {entry.name: entry for entry in Repository.open(models).models}
+        self._sessions: dict[str, Any] = {}
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+
+    def __repr__(self) -> str:
+        return f"LocalClient({', '.join(self._entries)})"
+
+    async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
+        """See `InferenceClient.metadata`."""
+        entry = self._entries.get(model)
+        if entry is None:
+            message = f"there is no model {model!r}, {nearest(model, self._entries)}"
+            raise RequestError(message, server=SERVER, model=model)
+        if version not in ("", entry.version):
+            raise RequestError(f"there is version {entry.version}, not {version}", server=SERVER, model=model)
+        return entry.metadata
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Tensors,
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        timeout: float = 30.0,  # noqa: ASYNC109
+    ) -> Tensors:
+        """See `InferenceClient.infer`; a computation that has begun is not interrupted."""
+        metadata = await self.metadata(model, version)
+        check_inputs(metadata, inputs, SERVER)
+        check_names(metadata, outputs, SERVER)
+        names = tuple(outputs) or tuple(spec.name for spec in metadata.outputs)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
+        try:
+            async with asyncio.timeout(timeout):
+                return await work
+        except TimeoutError:
+            raise ServerTimeout("no answer before the deadline", server=SERVER, model=model) from None
+
+    def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
+        session = self._sessions.get(model)
+        if session is None:
+            session = self._sessions[model] = open_session(self._entries[model].file)
+        answer = dict(zip(names, session.run(list(names), inputs), strict=True))
+        for array in answer.values():
+            array.flags.writeable = False
+        return answer
+
+    async def aclose(self) -> None:
+        """Wait for what is being computed, then give up the threads."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        self._sessions.clear()

@@ -1,0 +1,101 @@
+"""What a model takes and gives, and whether tensors fit it. Pure; errors say what the model wants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from eventbraid.errors import RequestError, ServerError, nearest
+from eventbraid.kserve.tensors import NUMPY_TYPES, Tensors, protocol_type
+
+__all__ = ["ModelMetadata", "TensorSpec", "check_inputs", "check_names", "check_response"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """An input or output of a model: the protocol's type name, and the shape with -1 where any size goes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    def accepts(self, shape: Sequence[int]) -> bool:
+        """True when an array of that shape fits."""
+        return len(shape) == len(self.shape) and all(
+            want in (-1, have) for want, have in zip(self.shape, shape, strict=True)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """A model as a server describes it; the batch, where there is one, is the first dimension, -1."""
+
+    name: str
+    versions: tuple[str, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {', '.join(map(str, self.inputs))} -> {', '.join(map(str, self.outputs))}"
+
+
+def check_inputs(model: ModelMetadata, inputs: Mapping[str, object], server: str = "") -> None:
+    """Raise `RequestError` unless the tensors are the model's inputs in name, type and shape."""
+    wanted = {spec.name: spec for spec in model.inputs}
+    faults = [
+        f"there is no input {name!r}" + (f", {hint}" if (hint := nearest(name, wanted)) else "")
+        for name in inputs
+        if name not in wanted
+    ]
+    for name, spec in wanted.items():
+        if name not in inputs:
+            faults.append(f"input {name!r} is missing")
+        elif fault := _misfit(spec, inputs[name]):
+            faults.append(f"input {name!r} is {fault}")
+    if faults:
+        wants = ", ".join(map(str, model.inputs))
+        raise RequestError(f"{'; '.join(faults)}. The model takes {wants}", server=server, model=model.name)
+
+
+def check_names(model: ModelMetadata, outputs: Iterable[str], server: str = "") -> None:
+    """Raise `RequestError` unless all names are outputs of the model."""
+    known = [spec.name for spec in model.outputs]
+    for name in outputs:
+        if name not in known:
+            raise RequestError(f"there is no output {name!r}, {nearest(name, known)}", server=server, model=model.name)
+
+
+def check_response(model: ModelMetadata, outputs: Tensors, wanted: Iterable[str] = (), server: str = "") -> None:
+    """Raise `ServerError` unless the server's answer has the outputs that its metadata promises."""
+    specs = {spec.name: spec for spec in model.outputs}
+    for name in tuple(wanted) or specs:
+        if name not in outputs:
+            given = ", ".join(sorted(outputs)) or "nothing"
+            raise ServerError(f"the answer lacks output {name!r}; it has {given}", server=server, model=model.name)
+    for name, array in outputs.items():
+        if name in specs and (fault := _misfit(specs[name], array)):
+            message = f"the answer's output {name!r} is {fault}; the metadata promises {specs[name]}"
+            raise ServerError(message, server=server, model=model.name)
+
+
+def _misfit(spec: TensorSpec, given: object) -> str:
+    array: NDArray[Any] | None = given if hasattr(given, "dtype") and hasattr(given, "shape") else None  # type: ignore[assignment]
+    if array is None:
+        return f"no array but {type(given).__name__}"
+    name = protocol_type(array)
+    if name != spec.dtype:
+        wanted = NUMPY_TYPES.get(spec.dtype)
+        return f"of type {array.dtype}, not {spec.dtype}" + (f" ({wanted})" if wanted is not None else "")
+    if not spec.accepts(array.shape):
+        return f"of shape {_shape(array.shape)}, not {_shape(spec.shape)}"
+    return ""
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"

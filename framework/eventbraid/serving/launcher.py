@@ -1,0 +1,107 @@
+"""Starts the embedded server in a process of its own, and stops it in every case of ending."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from eventbraid.errors import ServerError
+
+__all__ = ["EmbeddedServer"]
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 10.0
+LOG_LINES: Final = 40
+
+
+class EmbeddedServer:
+    """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
+
+    It ends when it is stopped, and when this process ends in whatever way.
+    """
+
+    def __init__(self, models: Sequence[str | Path], *, port: int = 0, latency: float = 0.0, threads: int = 1) -> None:
+        self._command = [sys.executable, "-m", "eventbraid.serving", f"--port={port}", f"--threads={threads}"]
+        self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
+        self._process: asyncio.subprocess.Process | None = None
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._reading: asyncio.Task[None] | None = None
+        self.address = ""
+        self.models: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"EmbeddedServer({self.address or 'not running'}, models: {', '.join(self.models)})"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while there is a process."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def log(self) -> str:
+        """The last lines that the server wrote."""
+        return "\n".join(self._log)
+
+    async def start(self) -> Self:
+        """Start it and wait until it serves; raises `ServerError` with its last words if it does not."""
+        pipe = asyncio.subprocess.PIPE
+        # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+        self._reading = asyncio.get_running_loop().create_task(self._read_log(self._process))
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            await self.stop()
+            raise ServerError(f"the embedded server was not ready after {START_SECONDS:.0f} s\n{self.log}") from None
+        except BaseException:
+            await self.stop()
+            raise
+        if not line:
+            await self.stop()
+            raise ServerError(f"the embedded server did not start\n{self.log}".strip())
+        said = json.loads(line)
+        self.address, self.models = f"127.0.0.1:{said['port']}", tuple(said["models"])
+        return self
+
+    async def stop(self) -> None:
+        """Let it finish its requests and end it; kill it if it does not end."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        if self._reading is not None:
+            await self._reading
+            self._reading = None
+
+    async def aclose(self) -> None:
+        """The same as `stop`."""
+        await self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            self._log.append(line.decode(errors="replace").rstrip())

@@ -1,0 +1,95 @@
+"""The embedded server as a process of its own; it ends with its parent, however that ends."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eventbraid.errors import EventbraidError
+from eventbraid.serving.durations import parse_duration
+from eventbraid.serving.embedded import serving
+from eventbraid.serving.repository import Repository
+
+__all__ = ["main", "serve"]
+
+PR_SET_PDEATHSIG = 1
+
+
+def serve(
+    *,
+    models: Sequence[str | Path],
+    port: int = 0,
+    latency: float = 0.0,
+    threads: int = 1,
+    ready: Callable[[int, Repository], None] = lambda port, repository: None,
+    attached: bool = False,
+) -> None:
+    """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told the port.
+
+    Where `attached`, SIGINT is left to the parent and the end of standard input, which is the parent's end,
+    stops the server too.
+    """
+    repository = Repository.open(models)
+
+    async def run() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        if attached:
+            loop.add_reader(sys.stdin.fileno(), _read_until_closed, over)
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
+        else:
+            loop.add_signal_handler(signal.SIGINT, over.set)
+        loop.add_signal_handler(signal.SIGTERM, over.set)
+        async with serving(repository, port=port, latency=latency, threads=threads) as bound:
+            ready(bound, repository)
+            await over.wait()
+
+    asyncio.run(run())
+
+
+def _read_until_closed(over: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        over.set()
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends us when the parent is killed, also while we are starting."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def main() -> int:
+    """`python -m eventbraid.serving`: what `EmbeddedServer` starts; prints a line of JSON when ready."""
+    _die_with_parent()
+    parser = argparse.ArgumentParser(prog="python -m eventbraid.serving")
+    parser.add_argument("--models", action="append", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--latency", type=parse_duration, default=0.0)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+
+    def ready(port: int, repository: Repository) -> None:
+        print(json.dumps({"port": port, "models": [model.name for model in repository.models]}), flush=True)  # noqa: T201
+
+    try:
+        serve(
+            models=arguments.models,
+            port=arguments.port,
+            latency=arguments.latency,
+            threads=arguments.threads,
+            ready=ready,
+            attached=True,
+        )
+    except EventbraidError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0

@@ -1,0 +1,71 @@
+"""Small networks for tests, as model repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+
+def write(folder: Path, name: str, nodes: list[onnx.NodeProto], inputs: list, outputs: list, config: str = "") -> None:
+    """A model's folder with its network and, where given, its config.pbtxt."""
+    graph = helper.make_graph(nodes, name, inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    file = folder / name / "1" / "model.onnx"
+    file.parent.mkdir(parents=True)
+    onnx.save(model, file)
+    if config:
+        (folder / name / "config.pbtxt").write_text(config)
+
+
+def tensor(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, list(shape))
+
+
+def make_repository(folder: Path) -> Path:
+    """Models: `sum` (rows of 3 added up and doubled, batching), `types` (one identity for each type), `text`, `fails`."""
+    write(
+        folder,
+        "sum",
+        [
+            helper.make_node("Constant", [], ["axes"], value=helper.make_tensor("axes", TensorProto.INT64, [1], [1])),
+            helper.make_node("ReduceSum", ["x", "axes"], ["total"], keepdims=1),
+            helper.make_node("Add", ["total", "total"], ["twice"]),
+        ],
+        [tensor("x", TensorProto.FLOAT, "n", 3)],
+        [tensor("total", TensorProto.FLOAT, "n", 1), tensor("twice", TensorProto.FLOAT, "n", 1)],
+        'name: "sum"\nmax_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 20000 }\n',
+    )
+    kinds = {
+        "BOOL": TensorProto.BOOL,
+        "INT8": TensorProto.INT8,
+        "UINT16": TensorProto.UINT16,
+        "INT32": TensorProto.INT32,
+        "INT64": TensorProto.INT64,
+        "FP16": TensorProto.FLOAT16,
+        "FP32": TensorProto.FLOAT,
+        "FP64": TensorProto.DOUBLE,
+    }
+    write(
+        folder,
+        "types",
+        [helper.make_node("Identity", [f"in_{name}"], [f"out_{name}"]) for name in kinds],
+        [tensor(f"in_{name}", kind, "n", "m") for name, kind in kinds.items()],
+        [tensor(f"out_{name}", kind, "n", "m") for name, kind in kinds.items()],
+    )
+    write(
+        folder,
+        "text",
+        [helper.make_node("Identity", ["words"], ["same"])],
+        [tensor("words", TensorProto.STRING, "n")],
+        [tensor("same", TensorProto.STRING, "n")],
+    )
+    write(
+        folder,
+        "fails",
+        [helper.make_node("Reshape", ["x", "shape"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, "n"), tensor("shape", TensorProto.INT64, "k")],
+        [tensor("y", TensorProto.FLOAT, "a", "b")],
+    )
+    return folder
