@@ -12,7 +12,7 @@ from types import ModuleType
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault
 from eventbraid.job import Job
 
-__all__ = ["load_job"]
+__all__ = ["load_job", "load_module"]
 
 
 def load_job(path: str | Path) -> Job:
@@ -26,6 +26,12 @@ def load_job(path: str | Path) -> Job:
     file = Path(path).expanduser().resolve()
     source = _read(file, Path(path))
     return _find(_execute(source, file), source, file)
+
+
+def load_module(path: str | Path) -> ModuleType:
+    """Import a user's file, with the errors of `load_job`."""
+    file = Path(path).expanduser().resolve()
+    return _execute(_read(file, Path(path)), file)
 
 
 def _read(file: Path, shown: Path) -> bytes:

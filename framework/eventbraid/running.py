@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from time import perf_counter, process_time
-from typing import Any, get_args
+from typing import TypeAlias, get_args
 
 from eventbraid.blocking import Blocking
 from eventbraid.copies import make_streams
@@ -26,7 +26,10 @@ from eventbraid.services import Listener, Timing
 from eventbraid.services.audience import Audience
 from eventbraid.transitions import Transitions
 
-__all__ = ["Run", "run", "run_async"]
+__all__ = ["Run", "Service", "run", "run_async"]
+
+Service: TypeAlias = "Callable[[Run], contextlib.AbstractAsyncContextManager[object]]"
+"""Something that accompanies a run while events are processed."""
 
 
 def _say(line: str) -> None:
@@ -40,13 +43,13 @@ def run(
     listeners: Sequence[Listener] = (),
     timing: bool = True,
     say: Callable[[str], None] = _say,
-    started: Callable[[Run], Any] | None = None,
+    services: Sequence[Service] = (),
 ) -> Report:
     """Run a job on a loop of its own, with SIGINT and SIGTERM served; see `Job.run`."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         raise ConfigurationError("an event loop is running here: use `await job.run_async()`", f"job {job.name!r}")
-    current = Run(job, mode, listeners=listeners, timing=timing, say=say, started=started)
+    current = Run(job, mode, listeners=listeners, timing=timing, say=say, services=services)
 
     async def main() -> Report:
         with _signals(current, say):
@@ -108,7 +111,7 @@ class Run:
         listeners: Sequence[Listener] = (),
         timing: bool = True,
         say: Callable[[str], None] = _say,
-        started: Callable[[Run], Any] | None = None,
+        services: Sequence[Service] = (),
     ) -> None:
         if mode not in get_args(Mode):
             hint = nearest(str(mode), get_args(Mode))
@@ -120,7 +123,9 @@ class Run:
         self.reason = ""
         self._audience = Audience([*listeners, *([self.timing] if self.timing else [])])
         self._say = say
-        self._started = started
+        self._services = services
+        self._began: float | None = None
+        self._seconds = 0.0
         self._outputs: list[OutputModule] = list(job.outputs)
         self.ledger = Ledger(self.plan, self._outputs, self.streams)
         self._intake = Intake(job.source, job.events)
@@ -130,6 +135,11 @@ class Run:
     def in_flight(self) -> int:
         """Events that were read and have not ended."""
         return self._engine.in_flight if self._engine is not None else 0
+
+    @property
+    def seconds(self) -> float:
+        """Time of the event loop since the first event was to be read, until the last one's end."""
+        return self._seconds if self._began is None else perf_counter() - self._began
 
     def stop(self, reason: str) -> bool:
         """Read no more events; False if that was said before."""
@@ -150,26 +160,28 @@ class Run:
             self._engine = Scheduler(self.plan, streams, self._intake, self.ledger, self._audience)
         resources = Resources(self.job, self._say)
         transitions = Transitions(self.plan, streams)
-        seconds = cpu = 0.0
+        cpu = 0.0
         errors: list[EventbraidError] = []
         try:
             async with self._files():
                 try:
                     await transitions.begin(resources)
-                    if self._started is not None:
-                        await self._started(self)
-                    self._audience.job_begins(self.plan, self.mode, self.streams)
-                    began, cpu_began = perf_counter(), process_time()
-                    await self._engine.run()
-                    seconds, cpu = perf_counter() - began, process_time() - cpu_began
-                    await self.ledger.write()
+                    async with contextlib.AsyncExitStack() as stack:
+                        for service in self._services:
+                            await stack.enter_async_context(service(self))
+                        self._audience.job_begins(self.plan, self.mode, self.streams)
+                        cpu_began, self._began = process_time(), perf_counter()
+                        await self._engine.run()
+                        self._seconds, self._began = self.seconds, None
+                        cpu = process_time() - cpu_began
+                        await self.ledger.write()
                 finally:
                     await self._intake.aclose()
                     errors += await transitions.end()
         finally:
             await resources.close()
-        self._audience.job_ends(seconds)
-        return self._conclude(seconds, cpu, errors)
+        self._audience.job_ends(self.seconds)
+        return self._conclude(self.seconds, cpu, errors)
 
     @contextlib.asynccontextmanager
     async def _files(self) -> AsyncGenerator[None]:

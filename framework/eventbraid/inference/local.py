@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from eventbraid.errors import RequestError, ServerTimeout, nearest
+from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
 from eventbraid.serving.repository import Repository, open_session
 
@@ -63,7 +63,11 @@ class LocalClient:
         session = self._sessions.get(model)
         if session is None:
             session = self._sessions[model] = open_session(self._entries[model].file)
-        answer = dict(zip(names, session.run(list(names), inputs), strict=True))
+        try:
+            answer = dict(zip(names, session.run(list(names), inputs), strict=True))
+        except Exception as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ServerError(f"the model failed: {first}", server=SERVER, model=model) from error
         for array in answer.values():
             array.flags.writeable = False
         return answer

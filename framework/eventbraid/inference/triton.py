@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from eventbraid.address import check_address
 from eventbraid.errors import (
     ConfigurationError,
     RequestError,
@@ -17,7 +18,6 @@ from eventbraid.errors import (
     nearest,
     need_extra,
 )
-from eventbraid.inference.address import check_address
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import metadata_from, parse_answer, protocol, request_bytes, request_head

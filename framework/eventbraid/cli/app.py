@@ -1,0 +1,40 @@
+"""`eventbraid`: the commands together, and how errors are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import typer
+
+from eventbraid.cli.comparing import compare
+from eventbraid.cli.inspecting import check, describe, graph
+from eventbraid.cli.running import run
+from eventbraid.cli.serving import serve
+from eventbraid.cli.showing import show_error
+from eventbraid.cli.steering import status, stop
+from eventbraid.errors import EventbraidError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="eventbraid",
+    help="Event processing for physicists, with events braided around remote inference.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run, compare, check, describe, graph, serve, status, stop):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; an error of the user's, of a server's or of the data is shown without a traceback."""
+    try:
+        app()
+    except EventbraidError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)

@@ -1,0 +1,125 @@
+"""`eventbraid check`, `describe` and `graph`: what a job or a module is, without running it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eventbraid.cli.options import JobFile, Json, Servers, Settings, loaded, write_json
+from eventbraid.cli.showing import console
+from eventbraid.errors import ConfigurationError, nearest
+from eventbraid.event import Input, Output
+from eventbraid.fitting import type_name
+from eventbraid.graph import draw
+from eventbraid.loading import load_module
+from eventbraid.parameters import Configurable
+from eventbraid.plan import make_plan
+
+__all__ = ["check", "describe", "description", "graph"]
+
+
+def check(job: JobFile, server: Servers = None, set_: Settings = None, json: Json = None) -> None:
+    """Name every fault of a job, without reading an event; exit code 2 if there is one."""
+    faults: list[str] = []
+    warnings: tuple[str, ...] = ()
+    try:
+        plan = make_plan(loaded(job, servers=server, settings=set_))
+    except ConfigurationError as error:
+        faults = [str(fault) for fault in error.faults]
+        write_json({"faults": faults, "warnings": list(warnings)}, json)
+        raise
+    warnings = plan.warnings
+    out = console()
+    for warning in warnings:
+        out.print(f"warning: {warning}", markup=False)
+    out.print(f"{plan.name}: {len(plan.order)} modules and outputs, {len(plan.paths)} paths, no fault", markup=False)
+    write_json({"faults": faults, "warnings": list(warnings)}, json)
+
+
+def graph(
+    job: JobFile,
+    form: Annotated[str, typer.Option("--format", help="mermaid or dot")] = "mermaid",
+    output: Annotated[Path | None, typer.Option(help="a file in place of standard output")] = None,
+    set_: Settings = None,
+) -> None:
+    """Draw a job: data flow, paths, external work."""
+    if form not in ("mermaid", "dot"):
+        raise ConfigurationError(f"must be mermaid or dot, not {form!r}", "--format")
+    text = draw(make_plan(loaded(job, settings=set_)), "mermaid" if form == "mermaid" else "dot")
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text)
+
+
+def describe(
+    class_: Annotated[str, typer.Argument(metavar="CLASS", help="package.module:Class or file.py:Class")],
+    json: Json = None,
+) -> None:
+    """Show the parameters, inputs and outputs of a module, source or output."""
+    found = description(find_class(class_))
+    if json is not None:
+        write_json(found, json)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console(highlight=False)
+    out.print(f"{found['name']}: {found['doc']}", markup=False)
+    for what in ("parameters", "inputs", "outputs"):
+        if found[what]:
+            columns = list(found[what][0])
+            table = Table(*columns, title=what, title_justify="left")
+            for row in found[what]:
+                table.add_row(*(str(row[column]) for column in columns))
+            out.print(table)
+
+
+def find_class(name: str) -> type[Configurable]:
+    """The class of "package.module:Class" or "file.py:Class"; raises `ConfigurationError` with the nearest name."""
+    where, colon, attribute = name.rpartition(":")
+    if not colon or not where or not attribute:
+        raise ConfigurationError("must be package.module:Class or file.py:Class", repr(name))
+    if where.endswith(".py"):
+        module: Any = load_module(where)
+    else:
+        try:
+            module = importlib.import_module(where)
+        except ImportError as error:
+            raise ConfigurationError(f"cannot be imported: {error}", where) from error
+    classes = {
+        key: each for key, each in vars(module).items() if isinstance(each, type) and issubclass(each, Configurable)
+    }
+    found = getattr(module, attribute, None)
+    if not (isinstance(found, type) and issubclass(found, Configurable)):
+        raise ConfigurationError(f"has no module, source or output {attribute!r}: {nearest(attribute, classes)}", where)
+    return found
+
+
+def description(cls: type[Configurable]) -> dict[str, Any]:
+    """What a class is configured with, reads and puts; `schema` is the JSON schema of its parameters."""
+    return {
+        "name": cls.__name__,
+        "doc": (cls.__doc__ or "").strip().split("\n")[0],
+        "parameters": [
+            {
+                "name": name,
+                "type": type_name(parameter.annotation),
+                "default": "required" if parameter.required else repr(parameter.default),
+                "constraints": ", ".join(f"{key} {value}" for key, value in parameter.constraints.items()),
+                "doc": parameter.doc,
+            }
+            for name, parameter in cls.parameters()
+        ],
+        "inputs": [
+            {"name": name, "type": type_name(token.type), "label": token.label} for name, token in cls._declared(Input)
+        ],
+        "outputs": [
+            {"name": name, "type": type_name(output.type), "doc": output.doc} for name, output in cls._declared(Output)
+        ],
+        "schema": cls.parameter_model().model_json_schema(),
+    }

@@ -1,0 +1,74 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from eventbraid.errors import ConfigurationError
+from eventbraid.job import Job
+from eventbraid.loading import load_job
+
+__all__ = ["Events", "JobFile", "Json", "Servers", "Settings", "Streams", "loaded", "parse_settings", "write_json"]
+
+JobFile: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="JOB", help="the Python file of the job", show_default=False)
+]
+Events: TypeAlias = Annotated[int | None, typer.Option("--events", help="how many events", show_default="the job's")]
+Streams: TypeAlias = Annotated[int | None, typer.Option("--streams", help="events in flight", show_default="the job's")]
+Servers: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--server", metavar="HOST:PORT", help="an inference server; may be repeated")
+]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="LABEL.PARAMETER=VALUE", help="change a parameter of a module or of `source`"),
+]
+Json: TypeAlias = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="write the result as JSON; - for standard output")
+]
+
+
+def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
+    """{"label.parameter": value} of "label.parameter=value", the value read as JSON where it is JSON."""
+    found: dict[str, Any] = {}
+    for setting in settings or ():
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigurationError(f"must be label.parameter=value, not {setting!r}", "--set")
+        try:
+            found[key] = json.loads(text)
+        except json.JSONDecodeError:
+            found[key] = text
+    return found
+
+
+def loaded(
+    file: Path,
+    *,
+    events: int | None = None,
+    streams: int | None = None,
+    servers: Sequence[str] | None = None,
+    settings: Sequence[str] | None = None,
+) -> Job:
+    """The job of a file with the options of a command."""
+    changes = parse_settings(settings)
+    return load_job(file).replace(events=events, streams=streams, servers=servers or None, settings=changes)
+
+
+def write_json(result: Mapping[str, Any], file: Path | None) -> None:
+    """Write a command's result where `--json` says."""
+    if file is None:
+        return
+    text = json.dumps(result, indent=2) + "\n"
+    if str(file) == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be written: {error.strerror}", str(file)) from error

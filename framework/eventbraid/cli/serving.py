@@ -1,0 +1,37 @@
+"""`eventbraid serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventbraid.cli.showing import console
+from eventbraid.errors import ConfigurationError
+
+__all__ = ["serve"]
+
+
+def serve(
+    models: Annotated[
+        list[Path] | None, typer.Option(help="a folder of models in Triton's layout; the installed ones where none")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one")] = 8001,
+    latency: Annotated[str, typer.Option(metavar="20ms", help="delay every answer by that much")] = "0ms",
+    threads: Annotated[int, typer.Option(min=1, help="threads of one execution")] = 1,
+) -> None:
+    """Serve models on 127.0.0.1 until interrupted: an embedded server for development, not for production."""
+    from eventbraid.serving import known_repositories, parse_duration
+    from eventbraid.serving.process import serve as serve_models
+    from eventbraid.serving.repository import Repository
+
+    folders = [*models] if models else known_repositories()
+    if not folders:
+        raise ConfigurationError("no package with models is installed: give --models DIR", "serve")
+
+    def ready(bound: int, repository: Repository) -> None:
+        names = ", ".join(model.name for model in repository.models)
+        console().print(f"serving {names} at 127.0.0.1:{bound}; Ctrl-C ends it", markup=False)
+
+    serve_models(models=folders, port=port, latency=parse_duration(latency), threads=threads, ready=ready)

@@ -1,0 +1,89 @@
+"""The graph of a job as text: data flow, paths, what runs on demand, what is done elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from eventbraid.outputs.base import OutputModule
+from eventbraid.plan import Node, Plan
+
+__all__ = ["Format", "draw"]
+
+Format: TypeAlias = Literal["mermaid", "dot"]
+
+
+def draw(plan: Plan, form: Format) -> str:
+    """The plan in mermaid's or graphviz's language."""
+    return "\n".join(_mermaid(plan) if form == "mermaid" else _dot(plan)) + "\n"
+
+
+def _edges(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """(from, to, product) of every read; the source is called source."""
+    names = {slot: name for name, slot in plan.slots.items()}
+    producers = {slot: _key(node) for node in plan.nodes for slot in node.writes}
+    for node in plan.nodes:
+        for slot in node.reads:
+            yield producers.get(slot, "source"), _key(node), names[slot].rpartition(".")[2]
+
+
+def _gates(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """(filter, module, path) of every module that a filter lets run."""
+    for path in plan.paths:
+        for before, after in zip(path.stages, path.stages[1:], strict=False):
+            for node in after:
+                yield _key(plan.nodes[before[-1]]), _key(plan.nodes[node]), path.name
+
+
+def _key(node: Node) -> str:
+    return f"output{node.index}" if isinstance(node.module, OutputModule) else node.label
+
+
+def _text(node: Node, line: str) -> str:
+    parts = [node.label, type(node.module).__name__]
+    if node.external:
+        parts.append("external work")
+    if node.rank < 0:
+        parts.append("does not run")
+    elif not node.on_path and not node.ending:
+        parts.append("on demand")
+    return line.join(parts)
+
+
+def _mermaid(plan: Plan) -> Iterator[str]:
+    yield "flowchart LR"
+    yield '    source[/"source"/]'
+    for node in plan.nodes:
+        left, right = ("{{", "}}") if node.decides else ("([", "])") if node.external else ("[", "]")
+        if isinstance(node.module, OutputModule):
+            left, right = "[/", "/]"
+        yield f'    {_key(node)}{left}"{_text(node, "<br/>")}"{right}'
+        if node.external:
+            yield f"    class {_key(node)} external"
+    for number, path in enumerate(plan.paths):
+        mine = [node for node in path.elements if plan.nodes[node].path == path.name]
+        yield f'    subgraph path{number}["path {path.name}"]'
+        yield from (f"        {_key(plan.nodes[node])}" for node in mine)
+        yield "    end"
+    yield from (f"    {before} -->|{product}| {after}" for before, after, product in _edges(plan))
+    yield from (f'    {before} -. "if passed: {path}" .-> {after}' for before, after, path in _gates(plan))
+    yield "    classDef external fill:#fde9d0,stroke:#c96a00,stroke-width:2px"
+
+
+def _dot(plan: Plan) -> Iterator[str]:
+    yield f'digraph "{plan.name}" {{'
+    yield '    rankdir=LR; node [shape=box, fontname="Helvetica"]; edge [fontname="Helvetica", fontsize=10];'
+    yield '    "source" [shape=cds];'
+    for node in plan.nodes:
+        shape = "diamond" if node.decides else "note" if isinstance(node.module, OutputModule) else "box"
+        style = ', style="rounded,filled", fillcolor="#fde9d0", color="#c96a00"' if node.external else ""
+        yield f'    "{_key(node)}" [label="{_text(node, chr(92) + "n")}", shape={shape}{style}];'
+    for number, path in enumerate(plan.paths):
+        mine = [f'"{_key(plan.nodes[node])}"' for node in path.elements if plan.nodes[node].path == path.name]
+        yield f'    subgraph cluster_{number} {{ label="path {path.name}"; {"; ".join(mine)} }}'
+    yield from (f'    "{before}" -> "{after}" [label="{product}"];' for before, after, product in _edges(plan))
+    yield from (
+        f'    "{before}" -> "{after}" [style=dashed, label="if passed: {path}"];'
+        for before, after, path in _gates(plan)
+    )
+    yield "}"

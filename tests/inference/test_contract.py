@@ -1,0 +1,109 @@
+"""What every inference client does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eventbraid import ServerError
+from eventbraid.errors import RequestError
+from eventbraid.inference import InferenceClient
+
+ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+async def test_a_model_answers_with_all_its_outputs(client: InferenceClient) -> None:
+    answer = await client.infer("sum", {"x": ROWS})
+    assert answer["total"].tolist() == [[3], [12]]
+    assert answer["twice"].tolist() == [[6], [24]]
+
+
+async def test_only_the_outputs_asked_for_come_back(client: InferenceClient) -> None:
+    assert list(await client.infer("sum", {"x": ROWS}, outputs=["twice"])) == ["twice"]
+
+
+async def test_answers_are_read_only(client: InferenceClient) -> None:
+    answer = await client.infer("sum", {"x": ROWS})
+    with pytest.raises(ValueError, match="read-only"):
+        answer["total"][0] = 1
+
+
+async def test_the_metadata_say_what_a_model_takes_and_gives(client: InferenceClient) -> None:
+    metadata = await client.metadata("sum")
+    assert str(metadata) == "sum: x FP32[-1,3] -> total FP32[-1,1], twice FP32[-1,1]"
+    assert metadata.versions == ("1",)
+
+
+async def test_tensors_of_every_type_come_back_as_they_went(client: InferenceClient) -> None:
+    types: dict[str, Any] = {
+        "BOOL": bool,
+        "INT8": np.int8,
+        "UINT16": np.uint16,
+        "INT32": np.int32,
+        "INT64": np.int64,
+        "FP16": np.float16,
+        "FP32": np.float32,
+        "FP64": np.float64,
+    }
+    sent = {f"in_{name}": np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype) for name, dtype in types.items()}
+    answer = await client.infer("types", sent)
+    for name, dtype in types.items():
+        assert answer[f"out_{name}"].dtype == dtype
+        assert np.array_equal(answer[f"out_{name}"], sent[f"in_{name}"])
+
+
+async def test_an_array_that_is_not_contiguous_is_sent_as_it_reads(client: InferenceClient) -> None:
+    answer = await client.infer("sum", {"x": np.asfortranarray(ROWS)[::-1]})
+    assert answer["total"].tolist() == [[12], [3]]
+
+
+async def test_many_requests_at_once_get_each_its_own_answer(client: InferenceClient) -> None:
+    requests = [np.full((1 + n % 3, 3), n, np.float32) for n in range(60)]
+    answers = await asyncio.gather(*(client.infer("sum", {"x": each}) for each in requests))
+    for sent, answer in zip(requests, answers, strict=True):
+        assert answer["total"].tolist() == (sent[:, :1] * 3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [
+        ({"y": ROWS}, "there is no input 'y', there is 'x'; input 'x' is missing. The model takes x FP32[-1,3]"),
+        ({"x": ROWS.astype(np.float64)}, "input 'x' is of type float64, not FP32 (float32)"),
+        ({"x": ROWS[:, :2]}, "input 'x' is of shape [2,2], not [-1,3]"),
+        ({"x": ROWS[0]}, "input 'x' is of shape [3], not [-1,3]"),
+        ({"x": [1, 2, 3]}, "input 'x' is no array but list"),
+        ({}, "input 'x' is missing"),
+    ],
+)
+async def test_a_tensor_that_does_not_fit_says_what_the_model_wants(
+    client: InferenceClient, inputs: Any, text: str
+) -> None:
+    with pytest.raises(RequestError) as raised:
+        await client.infer("sum", inputs)
+    assert text in str(raised.value)
+    assert "model 'sum'" in str(raised.value)
+
+
+async def test_an_unknown_output_is_named_with_the_nearest(client: InferenceClient) -> None:
+    with pytest.raises(RequestError, match="there is no output 'totl', did you mean 'total'"):
+        await client.infer("sum", {"x": ROWS}, outputs=["totl"])
+
+
+async def test_an_unknown_model_is_an_error_that_names_the_nearest(client: InferenceClient) -> None:
+    with pytest.raises(RequestError, match="did you mean 'sum'"):
+        await client.infer("summ", {"x": ROWS})
+
+
+async def test_an_unknown_version_is_an_error(client: InferenceClient) -> None:
+    with pytest.raises(RequestError, match="version 1, not 7"):
+        await client.metadata("sum", "7")
+
+
+async def test_a_model_that_fails_is_an_error_and_the_next_request_works(client: InferenceClient) -> None:
+    with pytest.raises(ServerError, match="the model failed"):  # a reshape of 3 numbers to 2 x 2
+        await client.infer("fails", {"x": np.zeros(3, np.float32), "shape": np.array([2, 2])})
+    answer = await client.infer("fails", {"x": np.zeros(4, np.float32), "shape": np.array([2, 2])})
+    assert answer["y"].shape == (2, 2)
