@@ -1,0 +1,100 @@
+"""The job control service: status and stop of a running job."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventbraid import ConfigurationError, Event, Input, Job, Output, Producer
+from eventbraid.control import controlled, status, stop
+from eventbraid.errors import ServerUnavailable
+from eventbraid.running import Run
+from eventbraid.sources import EmptySource
+
+ROOT = Path(__file__).parents[2]
+
+
+class Gate(Producer):
+    """Lets events pass when the test says so."""
+
+    kind = "shared"
+    n = Output[int]()
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.open = asyncio.Event()
+        self.waiting = asyncio.Event()
+
+    async def produce(self, event: Event) -> None:
+        if event.id.event == 3:
+            self.waiting.set()
+        await self.open.wait()
+        event[self.n] = 1
+
+
+class Use(Producer):
+    n = Input[int]("gate")
+    m = Output[int]()
+
+    def produce(self, event: Event) -> None:
+        event[self.m] = event[self.n]
+
+
+async def test_status_and_stop_of_a_running_job() -> None:
+    gate, addresses = Gate(), []
+
+    def service(run: Run) -> AbstractAsyncContextManager[str]:
+        class Remembering:
+            async def __aenter__(self) -> str:
+                self.inner = controlled(run, "127.0.0.1:0")
+                addresses.append(await self.inner.__aenter__())
+                return addresses[0]
+
+            async def __aexit__(self, *error: Any) -> None:
+                await self.inner.__aexit__(*error)
+
+        return Remembering()
+
+    modules = {"gate": gate, "use": Use()}
+    job = Job("slow", source=EmptySource(events=1000), modules=modules, paths={"p": ["use"]}, streams=3)
+    task = asyncio.create_task(Run(job, services=[service]).run())
+    await gate.waiting.wait()
+    found = await asyncio.to_thread(status, addresses[0])
+    assert found["job"] == "slow"
+    assert found["streams"] == 3
+    assert found["events"] == {
+        "read": 3, "in_flight": 3, "passed": 0, "failed": 0, "not_selected": 0, "per_second": 0.0,
+    }  # fmt: skip
+    assert [module["label"] for module in found["modules"]] == ["gate", "use"]
+    assert await asyncio.to_thread(stop, addresses[0], "enough") == {"stopped": True, "reason": "enough"}
+    assert await asyncio.to_thread(stop, addresses[0], "again") == {"stopped": False, "reason": "enough"}
+    gate.open.set()
+    report = await task
+    assert (report.events.read, report.interrupted) == (3, True)
+    with pytest.raises(ServerUnavailable, match="no job offers its control here"):
+        await asyncio.to_thread(status, addresses[0])
+
+
+async def test_an_address_in_use_is_an_error_before_the_first_event() -> None:
+    job = Job("t", source=EmptySource(events=1), modules={})
+    async with controlled(Run(job), "127.0.0.1:0") as address:
+        other = Run(job, services=[lambda run: controlled(run, address)], say=lambda line: None)
+        with pytest.raises(ConfigurationError, match="cannot be used"):
+            await other.run()
+
+
+def test_the_generated_code_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "protos/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    folder = ROOT / "framework/eventbraid/control/_pb"
+    for name, text in generate.compiled().items():
+        assert (folder / name).read_text() == text, f"run `{sys.executable} protos/generate.py`"
