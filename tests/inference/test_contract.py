@@ -55,6 +55,11 @@ async def test_tensors_of_every_type_come_back_as_they_went(client: InferenceCli
         assert np.array_equal(answer[f"out_{name}"], sent[f"in_{name}"])
 
 
+async def test_strings_come_back_as_bytes(client: InferenceClient) -> None:
+    answer = await client.infer("text", {"words": np.array(["jet", b"met", "t\u00e4u"], object)})
+    assert answer["same"].tolist() == [b"jet", b"met", "t\u00e4u".encode()]
+
+
 async def test_an_array_that_is_not_contiguous_is_sent_as_it_reads(client: InferenceClient) -> None:
     answer = await client.infer("sum", {"x": np.asfortranarray(ROWS)[::-1]})
     assert answer["total"].tolist() == [[12], [3]]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import assert_type
 
 import numpy as np
-from eventbraid.inference import InferenceFilter, InferenceProducer, Tensors
 from numpy.typing import NDArray
 
 from eventbraid import (
@@ -23,6 +22,7 @@ from eventbraid import (
     Producer,
     Report,
 )
+from eventbraid.inference import InferenceFilter, InferenceProducer, Tensors
 from eventbraid.sources import EmptySource
 from eventbraid.testing import ListOutput
 

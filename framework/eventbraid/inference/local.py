@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
-from eventbraid.serving.repository import Repository, open_session
+from eventbraid.serving.repository import Repository
+from eventbraid.serving.session import Session
 
 __all__ = ["LocalClient"]
 
@@ -22,7 +22,7 @@ class LocalClient:
 
     def __init__(self, models: Sequence[str | Path], *, threads: int = 1) -> None:
         self._entries = {entry.name: entry for entry in Repository.open(models).models}
-        self._sessions: dict[str, Any] = {}
+        self._sessions: dict[str, Session] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inference")
 
     def __repr__(self) -> str:
@@ -62,9 +62,9 @@ class LocalClient:
     def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
         session = self._sessions.get(model)
         if session is None:
-            session = self._sessions[model] = open_session(self._entries[model].file)
+            session = self._sessions[model] = Session(self._entries[model].file)
         try:
-            answer = dict(zip(names, session.run(list(names), inputs), strict=True))
+            answer = session.run(inputs, names)
         except Exception as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise ServerError(f"the model failed: {first}", server=SERVER, model=model) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 from eventbraid.errors import ConfigurationError, Fault, need_extra
 from eventbraid.kserve import ModelMetadata, TensorSpec
+from eventbraid.serving.session import Session
 
 __all__ = ["ModelEntry", "Repository", "known_repositories"]
 
@@ -130,21 +131,8 @@ def _config(file: Path) -> Any:
 
 
 def _signature(file: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    session = open_session(file)
-    return _specs(session.get_inputs()), _specs(session.get_outputs())
-
-
-def open_session(file: Path, threads: int = 1) -> Any:
-    """An onnxruntime session on the CPU; raises `ConfigurationError` for a broken model."""
-    onnxruntime = need_extra("onnxruntime", "local", "running a model in this process")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ConfigurationError(f"cannot be loaded: {str(error).splitlines()[0]}", str(file)) from error
+    session = Session(file)
+    return _specs(session.inputs), _specs(session.outputs)
 
 
 def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
-
 from eventbraid.kserve import Tensors
 from eventbraid.serving.batching import Batcher, Policy, Waiting, join, rows, split
-from eventbraid.serving.repository import ModelEntry, open_session
+from eventbraid.serving.repository import ModelEntry
+from eventbraid.serving.session import Session
 
 __all__ = ["Runner", "Statistics"]
 
@@ -37,7 +36,7 @@ class Runner:
     def __init__(self, entry: ModelEntry, pool: ThreadPoolExecutor, threads: int = 1) -> None:
         self.entry = entry
         self.statistics = Statistics()
-        self._session = open_session(entry.file, threads)
+        self._session = Session(entry.file, threads)
         self._pool = pool
         batching = entry.config.dynamic_batching
         most = entry.max_batch_size if entry.batches else 1
@@ -80,6 +79,5 @@ class Runner:
 
     def _compute(self, requests: Sequence[Tensors]) -> list[Tensors]:
         names = [spec.name for spec in self.entry.metadata.outputs]
-        inputs = {name: np.ascontiguousarray(array) for name, array in join(requests).items()}
-        outputs = dict(zip(names, self._session.run(names, inputs), strict=True))
+        outputs = self._session.run(join(requests), names)
         return split(outputs, [rows(request) for request in requests])

@@ -1,0 +1,63 @@
+"""One ONNX network, loaded for the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventbraid.errors import ConfigurationError, need_extra
+from eventbraid.kserve import Tensors
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A network in onnxruntime with `threads` threads; raises `ConfigurationError` for a broken file."""
+
+    def __init__(self, file: Path, threads: int = 1) -> None:
+        onnxruntime = need_extra("onnxruntime", "local", "running a model in this process")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ConfigurationError(f"cannot be loaded: {str(error).splitlines()[0]}", str(file)) from error
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """onnxruntime's description of each input: name, type, shape."""
+        found: Sequence[Any] = self._session.get_inputs()
+        return found
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """The same of each output."""
+        found: Sequence[Any] = self._session.get_outputs()
+        return found
+
+    def run(self, inputs: Tensors, names: Sequence[str]) -> Tensors:
+        """The named outputs; raises what onnxruntime raises."""
+        values = self._session.run(list(names), {name: _text(array) for name, array in inputs.items()})
+        return {name: _bytes(array) for name, array in zip(names, values, strict=True)}
+
+
+def _text(array: NDArray[Any]) -> NDArray[Any]:
+    """onnxruntime takes strings as str, the protocol's are bytes."""
+    if array.dtype.kind != "O":
+        return np.ascontiguousarray(array)
+    words = [each.decode(errors="surrogateescape") if isinstance(each, bytes) else str(each) for each in array.ravel()]
+    return np.array(words, object).reshape(array.shape)
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind not in "OU":
+        return array
+    words = np.empty(array.size, object)
+    words[:] = [str(each).encode(errors="surrogateescape") for each in array.ravel()]
+    return words.reshape(array.shape)

@@ -1,0 +1,107 @@
+"""What the gRPC client does when servers go away, come back, are several, or say nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eventbraid import ConfigurationError, ServerError
+from eventbraid.address import check_address
+from eventbraid.errors import RequestError, ServerTimeout, ServerUnavailable
+from eventbraid.inference import TritonClient
+from eventbraid.inference.triton import server_error
+from eventbraid.serving import EmbeddedServer
+
+ROWS = np.ones((2, 3), np.float32)
+
+
+async def test_a_server_that_is_killed_is_unavailable_at_the_deadline(repository: Path) -> None:
+    async with EmbeddedServer([repository]) as server:
+        client = TritonClient([server.address])
+        await client.infer("sum", {"x": ROWS})
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises((ServerUnavailable, ServerTimeout)) as raised:
+            await client.infer("sum", {"x": ROWS}, timeout=0.5)
+        assert server.address in str(raised.value)
+        await client.aclose()
+
+
+async def test_a_request_in_flight_goes_to_another_server_when_its_own_is_killed(repository: Path) -> None:
+    async with EmbeddedServer([repository], latency=0.5) as one, EmbeddedServer([repository]) as two:
+        client = TritonClient([one.address, two.address])
+        await client.metadata("sum")
+        requests = [asyncio.create_task(client.infer("sum", {"x": ROWS})) for _ in range(6)]
+        await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)
+        assert one.pid is not None
+        os.kill(one.pid, signal.SIGKILL)
+        for answer in await asyncio.gather(*requests):
+            assert answer["total"].tolist() == [[3], [3]]
+        await client.aclose()
+
+
+async def test_a_server_that_starts_late_is_waited_for_within_the_deadline(repository: Path) -> None:
+    async with EmbeddedServer([repository]) as first:
+        address = first.address
+    client = TritonClient([address])
+    asking = asyncio.create_task(client.infer("sum", {"x": ROWS}, timeout=20))
+    async with EmbeddedServer([repository], port=int(address.rpartition(":")[2])):
+        assert (await asking)["total"].tolist() == [[3], [3]]
+        await client.aclose()
+
+
+async def test_a_deadline_that_passes_is_a_timeout(repository: Path) -> None:
+    async with EmbeddedServer([repository], latency=30) as server:
+        client = TritonClient([server.address])
+        await client.metadata("sum")
+        with pytest.raises(ServerTimeout, match=r"model 'sum': no answer before the deadline"):
+            await client.infer("sum", {"x": ROWS}, timeout=0.1)
+        await client.aclose()
+        os.kill(server.pid or 0, signal.SIGKILL)  # it would finish the request first
+
+
+def test_a_client_used_on_another_loop_says_so(repository: Path) -> None:
+    client = TritonClient(["127.0.0.1:1"])
+
+    async def ask() -> None:
+        await client.infer("sum", {"x": ROWS}, timeout=0.05)
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        with pytest.raises(ServerError):
+            first.run(ask())
+        with pytest.raises(ServerError, match="belongs to another event loop"):
+            second.run(ask())
+        first.run(client.aclose())
+
+
+@pytest.mark.parametrize(
+    "address", ["nowhere", "host:", ":8001", "host:0", "host:70000", "ho st:1", "", 8001, "http://a:1"]
+)
+def test_a_bad_address_says_what_is_expected(address: object) -> None:
+    with pytest.raises(ConfigurationError, match='expected "host:port"'):
+        check_address(address)
+
+
+@pytest.mark.parametrize("address", ["localhost:8001", "127.0.0.1:1", "[::1]:8001", "a-b.c_d.example:65535"])
+def test_a_good_address_is_left_as_it_is(address: str) -> None:
+    assert check_address(address) == address
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "kind"),
+    [
+        ("UNAVAILABLE", "failed to connect", ServerUnavailable),
+        ("NOT_FOUND", "Request for unknown model: 'x' has no available versions", ServerUnavailable),
+        ("NOT_FOUND", "Request for unknown model: 'x' is not found", RequestError),
+        ("INVALID_ARGUMENT", "unexpected shape", RequestError),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", ServerTimeout),
+        ("INTERNAL", "the model failed", ServerError),
+    ],
+)
+def test_a_grpc_status_says_whose_fault_it_is(code: str, details: str, kind: type[ServerError]) -> None:
+    assert type(server_error(code, details, "s:1", "x")) is kind
