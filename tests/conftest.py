@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,22 +27,31 @@ def children() -> set[int]:
     return found
 
 
+SHARED = ("multiprocessing", "tritonserver")
+"""What a session keeps for several tests, and ends itself."""
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
 @pytest.fixture(autouse=True)
-def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a task or a process behind."""
-    before = children()
+    before, tasks_before = children(), tasks()
     yield
-    left = children() - before
-    kept = {pid for pid in left if "multiprocessing" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")}
-    assert not left - kept, f"the test left processes behind: {sorted(left - kept)}"
-    tasks = (
-        [task for task in gc.get_objects() if isinstance(task, asyncio.Task) and not task.done()]
-        if _asks(request)
-        else []
-    )
-    assert not tasks, f"the test left tasks behind: {tasks}"
+    left = {pid: command_line(pid) for pid in children() - before}
+    left = {pid: line for pid, line in left.items() if not any(name in line for name in SHARED)}
+    assert not left, f"the test left processes behind: {left}"
+    forgotten = tasks() - tasks_before
+    assert not forgotten, f"the test left tasks behind: {forgotten}"
 
 
-def _asks(request: pytest.FixtureRequest) -> bool:
-    """Looking for tasks takes a while: only tests that may have started some are searched."""
-    return "asyncio" in request.keywords or "tasks" in request.keywords
+def tasks() -> set[asyncio.Task[object]]:
+    """All tasks of whatever loop that are not done."""
+    known = getattr(asyncio.tasks, "_scheduled_tasks", None)  # 3.12 and later
+    found = list(known if known is not None else asyncio.tasks._all_tasks)  # type: ignore[attr-defined]
+    return {task for task in found if not task.done()}

@@ -35,7 +35,9 @@ class LocalClient:
             message = f"there is no model {model!r}, {nearest(model, self._entries)}"
             raise RequestError(message, server=SERVER, model=model)
         if version not in ("", entry.version):
-            raise RequestError(f"there is version {entry.version}, not {version}", server=SERVER, model=model)
+            raise RequestError(
+                f"there is no version {version}, there is version {entry.version}", server=SERVER, model=model
+            )
         return entry.metadata
 
     async def infer(

@@ -169,15 +169,18 @@ class TritonClient:
         """The error of a model that nobody serves, with what there is."""
         if not isinstance(error, RequestError):
             return error
-        names: list[str] = []
+        served: list[tuple[str, str]] = []
         for server in self._servers:
             try:
                 request = protocol().RepositoryIndexRequest()
                 index = await self._ask(server, model, server.stub.RepositoryIndex, request, deadline)
             except ServerError:
                 continue
-            names += [each.name for each in index.models]
-        hint = nearest(model, names) or "it serves no model"
+            served += [(each.name, each.version) for each in index.models]
+        versions = sorted({version for name, version in served if name == model})
+        hint = nearest(model, (name for name, _ in served)) or "it serves no model"
+        if versions:
+            hint = f"there is version {', '.join(versions)}"
         return RequestError(f"{error.args[0]} ({hint})", server=error.server, model=model)
 
     async def _ask(self, server: _Server, model: str, call: Callable[..., Any], request: Any, deadline: float) -> Any:

@@ -146,7 +146,7 @@ class Service:
             await context.abort(not_found, f"Request for unknown model: '{name}' is not found; {hint}")
             raise AssertionError("abort raises")
         if version not in ("", runner.entry.version):
-            await context.abort(not_found, f"model '{name}' has version {runner.entry.version}, not {version}")
+            await context.abort(not_found, f"Request for unknown model: '{name}' version {version} is not found")
         return runner
 
 
