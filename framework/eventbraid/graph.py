@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from eventbraid.outputs.base import OutputModule
 from eventbraid.plan import Node, Plan
 
-__all__ = ["Format", "draw"]
+__all__ = ["Format", "as_dict", "draw"]
 
 Format: TypeAlias = Literal["mermaid", "dot"]
+
+# Words of mermaid's language, and the names that are given here to what has no label.
+TAKEN: Final = re.compile(
+    "(call|class|classDef|click|default|direction|end|flowchart|graph|href|interpolate|linkStyle|style|subgraph"
+    "|source|external|(output|path)[0-9]+)_*"
+)
 
 
 def draw(plan: Plan, form: Format) -> str:
     """The plan in mermaid's or graphviz's language."""
     return "\n".join(_mermaid(plan) if form == "mermaid" else _dot(plan)) + "\n"
+
+
+def as_dict(plan: Plan) -> dict[str, Any]:
+    """The graph as plain values: its nodes, who reads what of whom, and the paths."""
+    labels = {_key(node): node.label for node in plan.nodes} | {"source": "source"}
+    return {
+        "job": plan.name,
+        "nodes": [
+            {
+                "label": node.label,
+                "class": type(node.module).__name__,
+                "external": node.external,
+                "filter": node.decides,
+                "on_demand": _on_demand(node),
+                "runs": node.rank >= 0,
+            }
+            for node in plan.nodes
+        ],
+        "edges": [
+            {"from": labels[before], "to": labels[after], "product": product} for before, after, product in _edges(plan)
+        ],
+        "paths": {path.name: [plan.nodes[node].label for node in path.elements] for path in plan.paths},
+    }
 
 
 def _edges(plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -36,7 +66,22 @@ def _gates(plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def _key(node: Node) -> str:
-    return f"output{node.index}" if isinstance(node.module, OutputModule) else node.label
+    """A name that is the node's own, and no word of either language."""
+    if isinstance(node.module, OutputModule):
+        return f"output{node.index}"
+    return f"{node.label}_" if TAKEN.fullmatch(node.label) else node.label
+
+
+def _on_demand(node: Node) -> bool:
+    return node.rank >= 0 and not node.on_path and not node.ending
+
+
+def _quoted(text: str, form: Format) -> str:
+    """Text of the user's, between quotes."""
+    text = " ".join(text.split())
+    if form == "dot":
+        return '"' + text.replace(chr(92), chr(92) * 2).replace('"', chr(92) + '"') + '"'
+    return '"' + text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;") + '"'
 
 
 def _text(node: Node, line: str) -> str:
@@ -45,7 +90,7 @@ def _text(node: Node, line: str) -> str:
         parts.append("external work")
     if node.rank < 0:
         parts.append("does not run")
-    elif not node.on_path and not node.ending:
+    elif _on_demand(node):
         parts.append("on demand")
     return line.join(parts)
 
@@ -62,16 +107,19 @@ def _mermaid(plan: Plan) -> Iterator[str]:
             yield f"    class {_key(node)} external"
     for number, path in enumerate(plan.paths):
         mine = [node for node in path.elements if plan.nodes[node].path == path.name]
-        yield f'    subgraph path{number}["path {path.name}"]'
+        yield f"    subgraph path{number}[{_quoted('path ' + path.name, 'mermaid')}]"
         yield from (f"        {_key(plan.nodes[node])}" for node in mine)
         yield "    end"
-    yield from (f"    {before} -->|{product}| {after}" for before, after, product in _edges(plan))
-    yield from (f'    {before} -. "if passed: {path}" .-> {after}' for before, after, path in _gates(plan))
+    yield from (f'    {before} -->|"{product}"| {after}' for before, after, product in _edges(plan))
+    yield from (
+        f"    {before} -. {_quoted('if passed: ' + path, 'mermaid')} .-> {after}"
+        for before, after, path in _gates(plan)
+    )
     yield "    classDef external fill:#fde9d0,stroke:#c96a00,stroke-width:2px"
 
 
 def _dot(plan: Plan) -> Iterator[str]:
-    yield f'digraph "{plan.name}" {{'
+    yield f"digraph {_quoted(plan.name, 'dot')} {{"
     yield '    rankdir=LR; node [shape=box, fontname="Helvetica"]; edge [fontname="Helvetica", fontsize=10];'
     yield '    "source" [shape=cds];'
     for node in plan.nodes:
@@ -80,10 +128,11 @@ def _dot(plan: Plan) -> Iterator[str]:
         yield f'    "{_key(node)}" [label="{_text(node, chr(92) + "n")}", shape={shape}{style}];'
     for number, path in enumerate(plan.paths):
         mine = [f'"{_key(plan.nodes[node])}"' for node in path.elements if plan.nodes[node].path == path.name]
-        yield f'    subgraph cluster_{number} {{ label="path {path.name}"; {"; ".join(mine)} }}'
+        label = _quoted("path " + path.name, "dot")
+        yield f"    subgraph cluster_{number} {{ label={label}; {'; '.join(mine)} }}"
     yield from (f'    "{before}" -> "{after}" [label="{product}"];' for before, after, product in _edges(plan))
     yield from (
-        f'    "{before}" -> "{after}" [style=dashed, label="if passed: {path}"];'
+        f'    "{before}" -> "{after}" [style=dashed, label={_quoted("if passed: " + path, "dot")}];'
         for before, after, path in _gates(plan)
     )
     yield "}"

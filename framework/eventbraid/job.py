@@ -86,9 +86,14 @@ class Job:
         servers: Sequence[str] | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> Job:
-        """The same job with some things changed; `settings` maps "label.parameter" to its value."""
+        """The same job with some things changed; `settings` maps "label.parameter" to its value.
+
+        Raises `ConfigurationError` for a job without the shape of one, and for settings of what is not there.
+        """
         import dataclasses
 
+        if faults := self.shape_faults():
+            raise ConfigurationError(faults, f"job {self.name!r}")
         changes: dict[str, Any] = {"streams": streams, "servers": servers}
         if events is not None:
             changes |= {"events": events, "source": self.source.limited(events) if _is_count(events) else None}
@@ -108,7 +113,7 @@ class Job:
             elif label not in modules:
                 hint = nearest(label, [*modules, "source"])
                 faults.append(Fault(f"--set {key}", f"there is no module {label!r}", hint))
-            else:
+            elif _is_module(modules[label]):  # what is none is a fault of the plan
                 modules[label] = modules[label].remake(**{parameter: value})
         if faults:
             raise ConfigurationError(faults, f"job {self.name!r}")
@@ -158,6 +163,10 @@ def _is_list(value: object) -> bool:
 
 def _is_dictionary(value: object) -> bool:
     return isinstance(value, Mapping)
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, Module)
 
 
 def _is_source(value: object) -> bool:

@@ -20,7 +20,7 @@ def compare(
     repeats: Annotated[int, typer.Option(min=1, help="runs of each mode")] = 3,
     server: Servers = None,
     set_: Settings = None,
-    output: Annotated[Path, typer.Option(metavar="PNG", help="the picture")] = Path("compare.png"),
+    output: Annotated[Path, typer.Option(metavar="PNG", help="the picture, or a folder for it")] = Path("compare.png"),
     json: Json = None,
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
@@ -33,9 +33,9 @@ def compare(
         repeats=repeats,
         servers=server or (),
         settings=parse_settings(set_),
-        picture=output,
+        picture=output / "compare.png" if output.is_dir() else output,
     )
-    comparison.render(console())
+    comparison.render(console(markup=True))
     write_json(comparison.to_dict(), json)
     if not comparison.identical:
         raise typer.Exit(1)

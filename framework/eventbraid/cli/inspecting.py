@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from eventbraid.cli.options import JobFile, Json, Servers, Settings, loaded, write_json
-from eventbraid.cli.showing import console
-from eventbraid.errors import ConfigurationError, nearest
+from eventbraid.cli.options import JobFile, Json, Servers, Settings, loaded, write_json, write_text
+from eventbraid.cli.showing import console, users_line
+from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.event import Input, Output
 from eventbraid.fitting import type_name
-from eventbraid.graph import draw
+from eventbraid.graph import as_dict, draw
 from eventbraid.loading import load_module
 from eventbraid.parameters import Configurable
 from eventbraid.plan import make_plan
@@ -35,8 +35,8 @@ def check(job: JobFile, server: Servers = None, set_: Settings = None, json: Jso
     warnings = plan.warnings
     out = console()
     for warning in warnings:
-        out.print(f"warning: {warning}", markup=False)
-    out.print(f"{plan.name}: {len(plan.order)} modules and outputs, {len(plan.paths)} paths, no fault", markup=False)
+        out.print(f"warning: {warning}")
+    out.print(f"{plan.name}: {len(plan.order)} modules and outputs, {len(plan.paths)} paths, no fault")
     write_json({"faults": faults, "warnings": list(warnings)}, json)
 
 
@@ -45,15 +45,15 @@ def graph(
     form: Annotated[str, typer.Option("--format", help="mermaid or dot")] = "mermaid",
     output: Annotated[Path | None, typer.Option(help="a file in place of standard output")] = None,
     set_: Settings = None,
+    json: Json = None,
 ) -> None:
-    """Draw a job: data flow, paths, external work."""
+    """Draw a job: data flow, paths, external work; with --json its nodes, edges and paths."""
     if form not in ("mermaid", "dot"):
         raise ConfigurationError(f"must be mermaid or dot, not {form!r}", "--format")
-    text = draw(make_plan(loaded(job, settings=set_)), "mermaid" if form == "mermaid" else "dot")
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        output.write_text(text)
+    plan = make_plan(loaded(job, settings=set_))
+    write_json(as_dict(plan), json)
+    if output is not None or json is None:
+        write_text(draw(plan, "mermaid" if form == "mermaid" else "dot"), output or Path("-"))
 
 
 def describe(
@@ -65,11 +65,10 @@ def describe(
     if json is not None:
         write_json(found, json)
         return
-    from rich.console import Console
     from rich.table import Table
 
-    out = Console(highlight=False)
-    out.print(f"{found['name']}: {found['doc']}", markup=False)
+    out = console(stderr=False)
+    out.print(f"{found['name']}: {found['doc']}".removesuffix(": "))
     for what in ("parameters", "inputs", "outputs"):
         if found[what]:
             columns = list(found[what][0])
@@ -87,17 +86,29 @@ def find_class(name: str) -> type[Configurable]:
     if where.endswith(".py"):
         module: Any = load_module(where)
     else:
-        try:
-            module = importlib.import_module(where)
-        except ImportError as error:
-            raise ConfigurationError(f"cannot be imported: {error}", where) from error
+        module = _imported(where)
     classes = {
         key: each for key, each in vars(module).items() if isinstance(each, type) and issubclass(each, Configurable)
     }
     found = getattr(module, attribute, None)
     if not (isinstance(found, type) and issubclass(found, Configurable)):
-        raise ConfigurationError(f"has no module, source or output {attribute!r}: {nearest(attribute, classes)}", where)
+        fault = Fault(where, f"has no module, source or output {attribute!r}", nearest(attribute, classes))
+        raise ConfigurationError([fault], where)
     return found
+
+
+def _imported(name: str) -> Any:
+    """A module, also of the current folder, as `python -m` would find it."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        wrong = ConfigurationError(f"cannot be imported: {type(error).__name__}: {error}", name)
+        wrong.__cause__ = error
+        if line := users_line(wrong):
+            wrong.add_note(f"at {line}")
+        raise wrong from error
 
 
 def description(cls: type[Configurable]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,18 @@ from eventbraid.errors import ConfigurationError
 from eventbraid.job import Job
 from eventbraid.loading import load_job
 
-__all__ = ["Events", "JobFile", "Json", "Servers", "Settings", "Streams", "loaded", "parse_settings", "write_json"]
+__all__ = [
+    "Events",
+    "JobFile",
+    "Json",
+    "Servers",
+    "Settings",
+    "Streams",
+    "loaded",
+    "parse_settings",
+    "write_json",
+    "write_text",
+]
 
 JobFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="JOB", help="the Python file of the job", show_default=False)
@@ -28,8 +40,24 @@ Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="LABEL.PARAMETER=VALUE", help="change a parameter of a module or of `source`"),
 ]
+
+
+def _writable(file: Path | None) -> Path | None:
+    """The file as it is; a wrong one is named before the job runs, not when its result is there."""
+    if file is None or str(file) == "-":
+        return file
+    if not file.parent.is_dir():
+        raise ConfigurationError("cannot be written: there is no such folder", str(file))
+    if file.is_dir():
+        raise ConfigurationError("cannot be written: it is a folder", str(file))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigurationError("cannot be written: permission denied", str(file))
+    return file
+
+
 Json: TypeAlias = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="write the result as JSON; - for standard output")
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="write the result as JSON; - for standard output", callback=_writable),
 ]
 
 
@@ -64,11 +92,15 @@ def write_json(result: Mapping[str, Any], file: Path | None) -> None:
     """Write a command's result where `--json` says."""
     if file is None:
         return
-    text = json.dumps(result, indent=2) + "\n"
+    write_text(json.dumps(result, indent=2) + "\n", file)
+
+
+def write_text(text: str, file: Path) -> None:
+    """Write to a file, or to standard output where it is -; raises `ConfigurationError` where that cannot be."""
     if str(file) == "-":
         sys.stdout.write(text)
         return
     try:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"cannot be written: {error.strerror}", str(file)) from error

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
 
 from eventbraid.cli.options import Events, JobFile, Json, Servers, Settings, Streams, loaded, write_json
-from eventbraid.cli.showing import show_summary
+from eventbraid.cli.showing import console, show_summary
 from eventbraid.errors import EventbraidError
-from eventbraid.job import Mode
+from eventbraid.job import Job, Mode
+from eventbraid.plan import make_plan
 from eventbraid.running import Run, Service
 from eventbraid.running import run as run_job
 from eventbraid.services.progress import Progress
@@ -33,24 +35,36 @@ def run(
 ) -> None:
     """Run a job and show its summary."""
     made = loaded(job, events=events, streams=streams, servers=server, settings=set_)
-    total = made.events if made.events is not None else made.source.count()
+    make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
     services = [_control(control)] if control else []
     try:
-        report = run_job(made, chosen, listeners=[Progress(total)], timing=timing, services=services)
+        with Progress(_expected(made)) as progress:
+            report = run_job(made, chosen, listeners=[progress], timing=timing, services=services)
     except EventbraidError as error:
         if error.report is not None:
-            show_summary(error.report)
+            show_summary(error.report, told=error)
             write_json(error.report.to_dict(), json)
         raise
     show_summary(report)
     write_json(report.to_dict(), json)
 
 
-def _control(address: str) -> Service:
-    def service(run: Run) -> AbstractAsyncContextManager[object]:
-        from eventbraid.control import controlled
+def _expected(job: Job) -> int | None:
+    """How many events there will be, if that is known."""
+    known = [count for count in (job.events, job.source.count()) if count is not None]
+    return min(known, default=None)
 
-        return controlled(run, address)
+
+def _control(address: str) -> Service:
+    from eventbraid.control import check_control_address, controlled
+
+    check_control_address(address)
+
+    @asynccontextmanager
+    async def service(run: Run) -> AsyncGenerator[None]:
+        async with controlled(run, address) as bound:
+            console().print(f"job control at {bound}")
+            yield
 
     return service

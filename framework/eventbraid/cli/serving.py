@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eventbraid.cli.options import Json, write_json
 from eventbraid.cli.showing import console
 from eventbraid.errors import ConfigurationError
 
@@ -20,6 +22,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one")] = 8001,
     latency: Annotated[str, typer.Option(metavar="20ms", help="delay every answer by that much")] = "0ms",
     threads: Annotated[int, typer.Option(min=1, help="threads of one execution")] = 1,
+    json: Json = None,
 ) -> None:
     """Serve models on 127.0.0.1 until interrupted: an embedded server for development, not for production."""
     from eventbraid.serving import known_repositories, parse_duration
@@ -31,7 +34,9 @@ def serve(
         raise ConfigurationError("no package with models is installed: give --models DIR", "serve")
 
     def ready(bound: int, repository: Repository) -> None:
-        names = ", ".join(model.name for model in repository.models)
-        console().print(f"serving {names} at 127.0.0.1:{bound}; Ctrl-C ends it", markup=False)
+        names = [model.name for model in repository.models]
+        console().print(f"serving {', '.join(names)} at 127.0.0.1:{bound}; Ctrl-C ends it")
+        write_json({"address": f"127.0.0.1:{bound}", "models": names}, json)
+        sys.stdout.flush()
 
     serve_models(models=folders, port=port, latency=parse_duration(latency), threads=threads, ready=ready)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eventbraid.errors import ConfigurationError, EventbraidError, ModuleError
@@ -15,46 +17,70 @@ if TYPE_CHECKING:
 __all__ = ["console", "show_error", "show_status", "show_summary", "users_line"]
 
 
-def console() -> Console:
-    """Standard error; plain where it is no terminal."""
+PATH_STATES = ("pass", "fail", "exception", "not_run")
+FRAMEWORK, LIBRARY = Path(__file__).parents[1], Path(sysconfig.get_path("stdlib"))
+
+
+def console(*, markup: bool = False, stderr: bool = True) -> Console:
+    """Standard error; 120 columns where it is no terminal. Names and types of users are never taken for markup."""
     from rich.console import Console
 
-    made = Console(stderr=True, highlight=False, soft_wrap=True)
-    return made if made.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True, width=120)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True, markup=markup, emoji=False)
+    if not made.is_terminal:
+        made.width = 120
+    return made
 
 
 def show_error(error: EventbraidError) -> None:
     """The error, what is known beside it, and the line of the user's code that raised."""
     out = console()
     if isinstance(error, ConfigurationError) and len(error.faults) > 1:
-        out.print(f"error: {error.subject} has {len(error.faults)} faults", style="bold red", markup=False)
+        out.print(f"error: {error.subject} has {len(error.faults)} faults", style="bold red")
         for fault in error.faults:
-            out.print(f"  - {fault}", markup=False)
+            out.print(f"  - {fault}")
     else:
-        out.print(f"error: {error}", style="bold red", markup=False)
+        out.print(f"error: {error}", style="bold red")
     for note in getattr(error, "__notes__", ()):
-        out.print(f"  {note}", markup=False)
+        out.print(f"  {note}")
     if isinstance(error, ModuleError) and (line := users_line(error)):
-        out.print(f"  at {line}", markup=False)
+        out.print(f"  at {line}")
 
 
 def users_line(error: BaseException) -> str:
-    """ "file:line in function" of the innermost frame outside eventbraid and its libraries; empty for none."""
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    for frame in reversed(traceback.extract_tb(cause.__traceback__)):
-        if (
-            "site-packages" not in frame.filename
-            and "/eventbraid/" not in frame.filename
-            and "/lib/python" not in frame.filename
-        ):
-            return f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+    """ "file:line in function: code" where the user's code raised, or called what raised; empty for none.
+
+    The error's own cause comes first, then what that came from. Installed modules count where nothing else is there.
+    """
+    for wanted in (_is_users, _is_foreign):
+        for cause in _causes(error):
+            for frame in reversed(traceback.extract_tb(cause.__traceback__)):
+                if wanted(Path(frame.filename)):
+                    return f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
     return ""
 
 
-def show_summary(report: Report) -> None:
-    """Events, paths, modules, times."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _is_foreign(file: Path) -> bool:
+    return not file.is_relative_to(FRAMEWORK) and not _is_python(file)
+
+
+def _is_users(file: Path) -> bool:
+    return _is_foreign(file) and not {"site-packages", "dist-packages"} & {*file.parts}
+
+
+def _is_python(file: Path) -> bool:
+    installed = {"site-packages", "dist-packages"} & {*file.parts}
+    return str(file).startswith("<frozen ") or (file.is_relative_to(LIBRARY) and not installed)
+
+
+def show_summary(report: Report, told: EventbraidError | None = None) -> None:
+    """Events, paths, modules, times, failures but the one that is told anyway."""
     from rich.table import Table
 
     out, events = console(), report.events
@@ -62,14 +88,11 @@ def show_summary(report: Report) -> None:
         f"{report.job} ({report.mode}, {report.streams} in flight): {events.read} events read, {events.passed} passed, "
         f"{events.failed} failed, {events.not_selected} not selected" + (", interrupted" if report.interrupted else ""),
         style="bold",
-        markup=False,
     )
     if report.paths:
-        table = Table(
-            "path", *(_right(name) for name in ("pass", "fail", "exception", "not run")), title_justify="left"
-        )
+        table = Table("path", *(_right(state.replace("_", " ")) for state in PATH_STATES), title_justify="left")
         for name, counts in report.paths.items():
-            table.add_row(name, *(str(counts[state]) for state in ("pass", "fail", "exception", "not run")))
+            table.add_row(name, *(str(counts[state.replace("_", " ")]) for state in PATH_STATES))
         out.print(table)
     if report.modules:
         heads = ("calls", "mean ms", "max ms", "external mean ms", "external max ms")
@@ -81,7 +104,9 @@ def show_summary(report: Report) -> None:
         out.print(table)
     out.print(f"{report.seconds:.3f} s, {report.events_per_second:.1f} events/s, efficiency {report.efficiency:.2f}")
     for failure in report.failures[:10]:
-        out.print(f"failed: {failure.error}", style="red", markup=False)
+        if failure.error is told:
+            continue
+        out.print(f"failed: {failure.error}", style="red")
     if report.errors > 10:
         out.print(f"and {report.errors - 10} more errors", style="red")
 
@@ -89,19 +114,19 @@ def show_summary(report: Report) -> None:
 def show_status(status: Mapping[str, Any]) -> None:
     """What a running job says of itself."""
     out, events = console(), status["events"]
-    stopping = f", stopping: {status['stopping']}" if status["stopping"] else ""
+    stopping = f": {status['stopping']}" if status["stopping"] else ""
     out.print(
-        f"{status['job']} ({status['mode']}, {status['streams']} in flight at most){stopping}",
+        f"{status['job']} ({status['mode']}, {status['streams']} in flight at most), {status['state']}{stopping}",
         style="bold",
-        markup=False,
     )
     out.print(
         f"{events['read']} events read, {events['in_flight']} in flight, {events['passed']} passed, "
         f"{events['failed']} failed, {events['not_selected']} not selected; {events['per_second']:.1f} events/s "
-        f"over {status['seconds']:.1f} s"
+        f"over {status['seconds']:.1f} s, {events['recent_per_second']:.1f} of late"
     )
     for path in status["paths"]:
-        out.print(f"  path {path['name']}: {path['pass']} pass, {path['fail']} fail, {path['exception']} exception")
+        counts = ", ".join(f"{path[state]} {state.replace('_', ' ')}" for state in PATH_STATES)
+        out.print(f"  path {path['name']}: {counts}")
     for module in status["modules"]:
         away = f", {module['external_seconds']:.3f} s external" if module["external_seconds"] else ""
         out.print(f"  module {module['label']}: {module['calls']} calls, {module['cpu_seconds']:.3f} s of CPU{away}")

@@ -19,19 +19,20 @@ def status(address: str, *, timeout: float = 5.0) -> dict[str, Any]:
     Raises `ServerUnavailable` where no job offers its control, `ServerTimeout` after `timeout` seconds.
     """
     messages = need_extra("eventbraid.control._pb.job_pb2", "inference", WHY)
-    return _plain(_ask(address, lambda stub: stub.Status(messages.StatusRequest(), timeout=timeout)))
+    return _fields(_ask(address, lambda stub: stub.Status(messages.StatusRequest(), timeout=timeout)))
 
 
 def stop(address: str, reason: str = "", *, timeout: float = 5.0) -> dict[str, Any]:
     """Let the job read no more events and end in order; `stopped` is False where it was stopping already."""
     messages = need_extra("eventbraid.control._pb.job_pb2", "inference", WHY)
-    return _plain(_ask(address, lambda stub: stub.Stop(messages.StopRequest(reason=reason), timeout=timeout)))
+    return _fields(_ask(address, lambda stub: stub.Stop(messages.StopRequest(reason=reason), timeout=timeout)))
 
 
 def _ask(address: str, ask: Callable[[Any], Any]) -> Any:
     grpc = need_extra("grpc", "inference", WHY)
     generated = need_extra("eventbraid.control._pb.job_pb2_grpc", "inference", WHY)
-    with grpc.insecure_channel(check_address(address)) as channel:
+    # A job is asked directly: gRPC would take the proxy of the environment even for this very machine.
+    with grpc.insecure_channel(check_address(address), options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             return ask(generated.JobControlStub(channel))
         except grpc.RpcError as error:
@@ -41,18 +42,12 @@ def _ask(address: str, ask: Callable[[Any], Any]) -> Any:
             raise ServerUnavailable(message, server=address) from None
 
 
-def _plain(message: Any) -> dict[str, Any]:
-    convert = need_extra("google.protobuf.json_format", "inference", WHY)
-    found: dict[str, Any] = convert.MessageToDict(
-        message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
-    )
-    return {name: _numbers(value) for name, value in found.items()}
+def _fields(message: Any) -> dict[str, Any]:
+    """A message as a dictionary of all its fields; protobuf's own JSON would make its numbers strings."""
+    return {field.name: _plain(getattr(message, field.name)) for field in message.DESCRIPTOR.fields}
 
 
-def _numbers(value: Any) -> Any:
-    """protobuf's JSON writes 64-bit numbers as strings; names are never digits only."""
-    if isinstance(value, dict):
-        return {name: _numbers(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_numbers(each) for each in value]
-    return int(value) if isinstance(value, str) and value.isdigit() else value
+def _plain(value: Any) -> Any:
+    if isinstance(value, (str, int, float)):
+        return value
+    return _fields(value) if hasattr(value, "DESCRIPTOR") else [_plain(each) for each in value]

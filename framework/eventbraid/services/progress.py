@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
@@ -23,8 +24,11 @@ def progress_line(done: int, total: int | None, in_flight: int, seconds: float) 
     return f"{done}{of} events, {rate:.1f} events/s, {in_flight} in flight{left}"
 
 
-class Progress(Listener):
-    """Shows progress on standard error; `total` is how many events there will be, if that is known."""
+class Progress(Listener, AbstractContextManager["Progress"]):
+    """Shows progress on standard error; `total` is how many events there will be, if that is known.
+
+    As a context it also takes the bar away where the job ends by an error and never says `job_ends`.
+    """
 
     def __init__(self, total: int | None = None, *, terminal: bool | None = None) -> None:
         self._total = total
@@ -39,11 +43,20 @@ class Progress(Listener):
         self._next = self._began + (BAR_SECONDS if self._terminal else LINE_SECONDS)
         if self._terminal:
             from rich.console import Console
+            from rich.markup import escape
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn(f"[bold]{plan.name}[/bold] {mode}"), BarColumn(), TextColumn("{task.fields[line]}"))
-            self._bar = Bar(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
+            name = escape(plan.name).replace("{", "{{").replace("}", "}}")
+            columns = (TextColumn(f"[bold]{name}[/bold] {mode}"), BarColumn(), TextColumn("{task.fields[line]}"))
+            self._bar = Bar(
+                *columns,
+                console=Console(stderr=True),
+                auto_refresh=False,
+                transient=True,
+                # What modules print goes around the bar on the same terminal; a file or a pipe gets it as it is.
+                redirect_stdout=sys.stdout.isatty(),
+            )
             self._task = self._bar.add_task("", total=self._total, line="")
             self._bar.start()
 
@@ -59,7 +72,16 @@ class Progress(Listener):
     def job_ends(self, seconds: float) -> None:
         if self._bar is not None:
             self._show(perf_counter())
-            self._bar.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away; again is harmless."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.stop()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _show(self, time: float) -> None:
         line = progress_line(self._done, self._total, self._read - self._done, time - self._began)

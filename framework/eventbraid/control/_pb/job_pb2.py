@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ventbraid/job/v1/job.proto\x12\x11\x65ventbraid.job.v1\"\x0f\n\rStatusRequest\"\xdb\x01\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0f\n\x07streams\x18\x03 \x01(\r\x12\x10\n\x08stopping\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12)\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x19.eventbraid.job.v1.Events\x12&\n\x05paths\x18\x07 \x03(\x0b\x32\x17.eventbraid.job.v1.Path\x12*\n\x07modules\x18\x08 \x03(\x0b\x32\x19.eventbraid.job.v1.Module\"s\n\x06\x45vents\x12\x0c\n\x04read\x18\x01 \x01(\x04\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0e\n\x06passed\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x14\n\x0cnot_selected\x18\x05 \x01(\x04\x12\x12\n\nper_second\x18\x06 \x01(\x01\"T\n\x04Path\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04pass\x18\x02 \x01(\x04\x12\x0c\n\x04\x66\x61il\x18\x03 \x01(\x04\x12\x11\n\texception\x18\x04 \x01(\x04\x12\x0f\n\x07not_run\x18\x05 \x01(\x04\"U\n\x06Module\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x13\n\x0b\x63pu_seconds\x18\x03 \x01(\x01\x12\x18\n\x10\x65xternal_seconds\x18\x04 \x01(\x01\"\x1d\n\x0bStopRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\",\n\tStopReply\x12\x0f\n\x07stopped\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t2\x9e\x01\n\nJobControl\x12J\n\x06Status\x12 .eventbraid.job.v1.StatusRequest\x1a\x1e.eventbraid.job.v1.StatusReply\x12\x44\n\x04Stop\x12\x1e.eventbraid.job.v1.StopRequest\x1a\x1c.eventbraid.job.v1.StopReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ventbraid/job/v1/job.proto\x12\x11\x65ventbraid.job.v1\"\x0f\n\rStatusRequest\"\xea\x01\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0f\n\x07streams\x18\x03 \x01(\r\x12\r\n\x05state\x18\t \x01(\t\x12\x10\n\x08stopping\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12)\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x19.eventbraid.job.v1.Events\x12&\n\x05paths\x18\x07 \x03(\x0b\x32\x17.eventbraid.job.v1.Path\x12*\n\x07modules\x18\x08 \x03(\x0b\x32\x19.eventbraid.job.v1.Module\"\x8e\x01\n\x06\x45vents\x12\x0c\n\x04read\x18\x01 \x01(\x04\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0e\n\x06passed\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x14\n\x0cnot_selected\x18\x05 \x01(\x04\x12\x12\n\nper_second\x18\x06 \x01(\x01\x12\x19\n\x11recent_per_second\x18\x07 \x01(\x01\"T\n\x04Path\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04pass\x18\x02 \x01(\x04\x12\x0c\n\x04\x66\x61il\x18\x03 \x01(\x04\x12\x11\n\texception\x18\x04 \x01(\x04\x12\x0f\n\x07not_run\x18\x05 \x01(\x04\"U\n\x06Module\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x13\n\x0b\x63pu_seconds\x18\x03 \x01(\x01\x12\x18\n\x10\x65xternal_seconds\x18\x04 \x01(\x01\"\x1d\n\x0bStopRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\",\n\tStopReply\x12\x0f\n\x07stopped\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t2\x9e\x01\n\nJobControl\x12J\n\x06Status\x12 .eventbraid.job.v1.StatusRequest\x1a\x1e.eventbraid.job.v1.StatusReply\x12\x44\n\x04Stop\x12\x1e.eventbraid.job.v1.StopRequest\x1a\x1c.eventbraid.job.v1.StopReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=50
   _globals['_STATUSREQUEST']._serialized_end=65
   _globals['_STATUSREPLY']._serialized_start=68
-  _globals['_STATUSREPLY']._serialized_end=287
-  _globals['_EVENTS']._serialized_start=289
-  _globals['_EVENTS']._serialized_end=404
-  _globals['_PATH']._serialized_start=406
-  _globals['_PATH']._serialized_end=490
-  _globals['_MODULE']._serialized_start=492
-  _globals['_MODULE']._serialized_end=577
-  _globals['_STOPREQUEST']._serialized_start=579
-  _globals['_STOPREQUEST']._serialized_end=608
-  _globals['_STOPREPLY']._serialized_start=610
-  _globals['_STOPREPLY']._serialized_end=654
-  _globals['_JOBCONTROL']._serialized_start=657
-  _globals['_JOBCONTROL']._serialized_end=815
+  _globals['_STATUSREPLY']._serialized_end=302
+  _globals['_EVENTS']._serialized_start=305
+  _globals['_EVENTS']._serialized_end=447
+  _globals['_PATH']._serialized_start=449
+  _globals['_PATH']._serialized_end=533
+  _globals['_MODULE']._serialized_start=535
+  _globals['_MODULE']._serialized_end=620
+  _globals['_STOPREQUEST']._serialized_start=622
+  _globals['_STOPREQUEST']._serialized_end=651
+  _globals['_STOPREPLY']._serialized_start=653
+  _globals['_STOPREPLY']._serialized_end=697
+  _globals['_JOBCONTROL']._serialized_start=700
+  _globals['_JOBCONTROL']._serialized_end=858
 # @@protoc_insertion_point(module_scope)

@@ -11,10 +11,11 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("job", "mode", "streams", "stopping", "seconds", "events", "paths", "modules")
+    __slots__ = ("job", "mode", "streams", "state", "stopping", "seconds", "events", "paths", "modules")
     JOB_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
@@ -23,28 +24,31 @@ class StatusReply(_message.Message):
     job: str
     mode: str
     streams: int
+    state: str
     stopping: str
     seconds: float
     events: Events
     paths: _containers.RepeatedCompositeFieldContainer[Path]
     modules: _containers.RepeatedCompositeFieldContainer[Module]
-    def __init__(self, job: _Optional[str] = ..., mode: _Optional[str] = ..., streams: _Optional[int] = ..., stopping: _Optional[str] = ..., seconds: _Optional[float] = ..., events: _Optional[_Union[Events, _Mapping]] = ..., paths: _Optional[_Iterable[_Union[Path, _Mapping]]] = ..., modules: _Optional[_Iterable[_Union[Module, _Mapping]]] = ...) -> None: ...
+    def __init__(self, job: _Optional[str] = ..., mode: _Optional[str] = ..., streams: _Optional[int] = ..., state: _Optional[str] = ..., stopping: _Optional[str] = ..., seconds: _Optional[float] = ..., events: _Optional[_Union[Events, _Mapping]] = ..., paths: _Optional[_Iterable[_Union[Path, _Mapping]]] = ..., modules: _Optional[_Iterable[_Union[Module, _Mapping]]] = ...) -> None: ...
 
 class Events(_message.Message):
-    __slots__ = ("read", "in_flight", "passed", "failed", "not_selected", "per_second")
+    __slots__ = ("read", "in_flight", "passed", "failed", "not_selected", "per_second", "recent_per_second")
     READ_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     NOT_SELECTED_FIELD_NUMBER: _ClassVar[int]
     PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    RECENT_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     read: int
     in_flight: int
     passed: int
     failed: int
     not_selected: int
     per_second: float
-    def __init__(self, read: _Optional[int] = ..., in_flight: _Optional[int] = ..., passed: _Optional[int] = ..., failed: _Optional[int] = ..., not_selected: _Optional[int] = ..., per_second: _Optional[float] = ...) -> None: ...
+    recent_per_second: float
+    def __init__(self, read: _Optional[int] = ..., in_flight: _Optional[int] = ..., passed: _Optional[int] = ..., failed: _Optional[int] = ..., not_selected: _Optional[int] = ..., per_second: _Optional[float] = ..., recent_per_second: _Optional[float] = ...) -> None: ...
 
 class Path(_message.Message):
     __slots__ = ("name", "fail", "exception", "not_run")
