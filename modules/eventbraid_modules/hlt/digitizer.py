@@ -88,14 +88,14 @@ def digitise(energy: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
 def features_of(charge: NDArray[np.float32]) -> NDArray[np.float32]:
     """FACILE's 15 inputs a channel: raw charge, coordinates and gain (arXiv:2007.10359, section 4.1).
 
-    Columns: the 8 charges less the pedestal; their sum; that over the two slices of the pulse and its share
-    of the sum's size; eta index, phi index, depth; gain.
+    Columns: the 8 charges less the pedestal; their sum; that over the two slices of the pulse, in fC and, by
+    the gain, in GeV; eta index, phi index, depth; gain.
     """
     features = np.empty((len(charge), INPUTS), np.float32)
     np.subtract(charge, PEDESTAL_FC, out=features[:, :SLICES])
     features[:, 8] = features[:, :SLICES].sum(axis=1)
     features[:, 9] = features[:, IN_TIME : IN_TIME + 2].sum(axis=1)
-    features[:, 10] = features[:, 9] / (np.abs(features[:, 8]) + 5)
+    features[:, 10] = features[:, 9] * GAIN
     features[:, 11], features[:, 12], features[:, 13], features[:, 14] = IETA, IPHI, DEPTH, GAIN
     return features
 

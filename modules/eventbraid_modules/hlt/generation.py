@@ -1,7 +1,7 @@
 """Proton collisions at 13 TeV made by Pythia 8: top pairs and soft QCD, in blocks that are made once and kept.
 
 A block of 100 events depends on the seed, the mixture and its number alone, so a longer sample begins with the
-shorter one of the same seed.
+shorter one of the same seed. Pile-up is drawn for each event from 100 soft collisions made for its block.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import numpy as np
 from eventbraid.errors import DataError, need_extra
 from eventbraid_modules.hlt.particles import Particles
 
-__all__ = ["BLOCK", "block_file", "cache_folder", "cached_block", "generate"]
+__all__ = ["BLOCK", "Mixture", "block_file", "cache_folder", "cached_block", "generate"]
 
 BLOCK: Final = 100
 """Events in a block."""
@@ -29,19 +30,39 @@ SOFT: Final = ("SoftQCD:nonDiffractive = on",)
 COLUMNS: Final = {"pt": "f4", "eta": "f4", "phi": "f4", "energy": "f4", "pdg": "i4", "charge": "i1"}
 
 
-def generate(seed: int, block: int, top_fraction: float, count: int = BLOCK) -> Iterator[Particles]:
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What an event is made of: a top pair or a soft collision, and others in the same bunch crossing."""
+
+    top_fraction: float = 0.5
+    """Share of top pairs."""
+    pileup: float = 35.0
+    """Mean number of soft collisions beside, Poisson distributed."""
+
+
+def generate(seed: int, block: int, mixture: Mixture, count: int = BLOCK, pool: int = BLOCK) -> Iterator[Particles]:
     """The visible particles of the events of a block, one event after the other."""
     pythia8 = need_extra("pythia8mc", "physics", "generating collisions")
     draws = np.random.default_rng([seed, block])
-    seeds = draws.integers(1, 900_000_000, 2)
-    makers: dict[bool, Any] = {}
-    for top in draws.random(count) < top_fraction:
-        maker = makers.get(bool(top))
-        if maker is None:
-            maker = makers[bool(top)] = _pythia(pythia8, TOP if top else SOFT, int(seeds[int(top)]))
-        while not maker.next():
-            continue
-        yield _visible(maker.event)
+    soft_seed, top_seed = (int(each) for each in draws.integers(1, 900_000_000, 2))
+    soft = _collisions(pythia8, SOFT, soft_seed)
+    beside = [next(soft) for _ in range(pool)] if mixture.pileup else []
+    top = _collisions(pythia8, TOP, top_seed)
+    for is_top in draws.random(count) < mixture.top_fraction:
+        others = draws.integers(0, pool, draws.poisson(mixture.pileup)) if beside else ()
+        yield _together([next(top if is_top else soft), *(beside[other] for other in others)])
+
+
+def _collisions(pythia8: Any, process: tuple[str, ...], seed: int) -> Iterator[Particles]:
+    """Collisions without end; Pythia is started with the first."""
+    maker = _pythia(pythia8, process, seed)
+    while True:
+        if maker.next():
+            yield _visible(maker.event)
+
+
+def _together(collisions: list[Particles]) -> Particles:
+    return Particles(*(np.concatenate([getattr(each, name) for each in collisions]) for name in COLUMNS))
 
 
 def _pythia(pythia8: Any, process: tuple[str, ...], seed: int) -> Any:
@@ -71,27 +92,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eventbraid"
 
 
-def block_file(seed: int, block: int, top_fraction: float) -> Path:
+def block_file(seed: int, block: int, mixture: Mixture) -> Path:
     """The file of a block; its name holds all that the block depends on."""
     pythia8 = need_extra("pythia8mc", "physics", "generating collisions")
     version = getattr(pythia8, "__version__", "8")
-    settings = json.dumps([COMMON, TOP, SOFT, BLOCK, str(version), top_fraction])
+    settings = json.dumps([COMMON, TOP, SOFT, BLOCK, str(version), mixture.top_fraction, mixture.pileup])
     key = hashlib.sha256(settings.encode()).hexdigest()[:12]
     return cache_folder() / "collisions" / f"{key}-seed{seed}-block{block}.parquet"
 
 
-def cached_block(
-    seed: int, block: int, top_fraction: float, made: Callable[[], object] = lambda: None
-) -> list[Particles]:
+def cached_block(seed: int, block: int, mixture: Mixture, made: Callable[[], object] = lambda: None) -> list[Particles]:
     """The events of a block, from its file or made now; `made` is called for each event that is made."""
-    file = block_file(seed, block, top_fraction)
+    file = block_file(seed, block, mixture)
     if file.exists():
         try:
             return _read(file)
         except Exception as error:  # noqa: BLE001  # a file that cannot be read is made again
             print(f"{file} cannot be read ({error}); it is made again", file=sys.stderr)  # noqa: T201
     events: list[Particles] = []
-    for event in generate(seed, block, top_fraction):
+    for event in generate(seed, block, mixture):
         events.append(event)
         made()
     _write(file, events)

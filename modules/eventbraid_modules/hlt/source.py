@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from eventbraid import EventID, Output, Parameter
 from eventbraid.sources import Entry, Source
-from eventbraid_modules.hlt.generation import BLOCK, block_file, cached_block
+from eventbraid_modules.hlt.generation import BLOCK, Mixture, block_file, cached_block
 from eventbraid_modules.hlt.particles import Particles
 
 __all__ = ["CollisionSource"]
@@ -24,19 +24,21 @@ class CollisionSource(Source):
     events = Parameter(200, ge=0, doc="how many events")
     seed = Parameter(1, ge=0, doc="of the whole sample")
     top_fraction = Parameter(0.5, ge=0, le=1, doc="share of top pairs")
+    pileup = Parameter(35.0, ge=0, le=200, doc="mean number of soft collisions beside")
 
     def count(self) -> int:
         return self.events
 
     def partitions(self) -> Iterator[Iterable[Entry]]:
         blocks = range(-(-self.events // BLOCK))
-        missing = [block for block in blocks if not block_file(self.seed, block, self.top_fraction).exists()]
+        mixture = Mixture(self.top_fraction, self.pileup)
+        missing = [block for block in blocks if not block_file(self.seed, block, mixture).exists()]
         with _progress(len(missing) * BLOCK) as made:
             for block in missing:
-                cached_block(self.seed, block, self.top_fraction, made)
+                cached_block(self.seed, block, mixture, made)
         for block in blocks:
             first = block * BLOCK
-            found = cached_block(self.seed, block, self.top_fraction)[: self.events - first]
+            found = cached_block(self.seed, block, mixture)[: self.events - first]
             yield [
                 Entry(EventID(1, 1, number), {"particles": particles})
                 for number, particles in enumerate(found, start=first + 1)
