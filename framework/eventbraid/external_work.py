@@ -24,12 +24,12 @@ class ExternalModule(Module, Generic[Acquired, Result]):
     """The base of ExternalProducer and ExternalFilter."""
 
     @abstractmethod
-    def acquire(self, event: Event) -> Awaitable[Acquired] | Acquired:
+    def acquire(self, event: Event, /) -> Awaitable[Acquired] | Acquired:
         """Read the event and prepare what `external_work` takes."""
         raise NotImplementedError
 
     @abstractmethod
-    async def external_work(self, acquired: Acquired) -> Result:
+    async def external_work(self, acquired: Acquired, /) -> Result:
         """Do the work elsewhere; cancelled when the job is."""
         raise NotImplementedError
 
@@ -40,7 +40,7 @@ class ExternalProducer(ExternalModule[Acquired, Result]):
     _steps = ("acquire", "external_work", "produce")
 
     @abstractmethod
-    def produce(self, event: Event, result: Result) -> Awaitable[None] | None:
+    def produce(self, event: Event, result: Result, /) -> Awaitable[None] | None:
         """Put every output, from the event and the result of the external work."""
         raise NotImplementedError
 
@@ -52,6 +52,6 @@ class ExternalFilter(ExternalModule[Acquired, Result]):
     _steps = ("acquire", "external_work", "filter")
 
     @abstractmethod
-    def filter(self, event: Event, result: Result) -> Awaitable[bool] | bool:
+    def filter(self, event: Event, result: Result, /) -> Awaitable[bool] | bool:
         """True when the event passes."""
         raise NotImplementedError

@@ -107,7 +107,7 @@ class Producer(Module):
     _steps = ("produce",)
 
     @abstractmethod
-    def produce(self, event: Event) -> Awaitable[None] | None:
+    def produce(self, event: Event, /) -> Awaitable[None] | None:
         """Read inputs from the event, put every output."""
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ class Filter(Module):
     _steps = ("filter",)
 
     @abstractmethod
-    def filter(self, event: Event) -> Awaitable[bool] | bool:
+    def filter(self, event: Event, /) -> Awaitable[bool] | bool:
         """True when the event passes."""
         raise NotImplementedError
 
@@ -136,6 +136,6 @@ class Analyzer(Module):
     _steps = ("analyze",)
 
     @abstractmethod
-    def analyze(self, event: Event) -> Awaitable[None] | None:
+    def analyze(self, event: Event, /) -> Awaitable[None] | None:
         """Read inputs from the event."""
         raise NotImplementedError

@@ -31,7 +31,7 @@ def pulse(delay: NDArray[np.float32]) -> NDArray[np.float32]:
     since = np.maximum(edges - delay[:, None], 0)
     both = RISE_NS * DECAY_NS / (RISE_NS + DECAY_NS)
     whole = (1 - np.exp(-since / DECAY_NS)) * DECAY_NS - (1 - np.exp(-since / both)) * both
-    shares = np.diff(whole, axis=1)
+    shares = np.maximum(np.diff(whole, axis=1), 0)
     normal: NDArray[np.float32] = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
     return normal
 

@@ -1,0 +1,30 @@
+"""A trigger on simulated collisions: HCAL energies with FACILE as a service, towers, jets, decisions.
+
+After Krupa et al. 2021 (arXiv:2007.10359), sections 4.1 and 5.1.
+"""
+
+from eventbraid_modules.hlt.digitizer import HcalDigis, HcalDigitizer
+from eventbraid_modules.hlt.energies import FacileEnergies, TemplateEnergies
+from eventbraid_modules.hlt.filters import JetFilter, MissingFilter
+from eventbraid_modules.hlt.jets import JetFinder, Jets
+from eventbraid_modules.hlt.missing import Missing, MissingMomentum
+from eventbraid_modules.hlt.particles import Particles
+from eventbraid_modules.hlt.source import CollisionSource
+from eventbraid_modules.hlt.towers import TowerMaker, Towers
+
+__all__ = [
+    "CollisionSource",
+    "FacileEnergies",
+    "HcalDigis",
+    "HcalDigitizer",
+    "JetFilter",
+    "JetFinder",
+    "Jets",
+    "Missing",
+    "MissingFilter",
+    "MissingMomentum",
+    "Particles",
+    "TemplateEnergies",
+    "TowerMaker",
+    "Towers",
+]

@@ -1,0 +1,147 @@
+"""Proton collisions at 13 TeV made by Pythia 8: top pairs and soft QCD, in blocks that are made once and kept.
+
+A block of 100 events depends on the seed, the mixture and its number alone, so a longer sample begins with the
+shorter one of the same seed. Pile-up is drawn for each event from 100 soft collisions made for its block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from eventbraid.errors import DataError, need_extra
+from eventbraid_modules.hlt.particles import Particles
+
+__all__ = ["BLOCK", "Mixture", "block_file", "cache_folder", "cached_block", "generate"]
+
+BLOCK: Final = 100
+"""Events in a block."""
+COMMON: Final = ("Beams:eCM = 13000.", "Print:quiet = on", "Random:setSeed = on")
+TOP: Final = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on")
+SOFT: Final = ("SoftQCD:nonDiffractive = on",)
+COLUMNS: Final = {"pt": "f4", "eta": "f4", "phi": "f4", "energy": "f4", "pdg": "i4", "charge": "i1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What an event is made of: a top pair or a soft collision, and others in the same bunch crossing."""
+
+    top_fraction: float = 0.5
+    """Share of top pairs."""
+    pileup: float = 35.0
+    """Mean number of soft collisions beside, Poisson distributed."""
+
+
+def generate(seed: int, block: int, mixture: Mixture, count: int = BLOCK, pool: int = BLOCK) -> Iterator[Particles]:
+    """The visible particles of the events of a block, one event after the other."""
+    pythia8 = need_extra("pythia8mc", "physics", "generating collisions")
+    draws = np.random.default_rng([seed, block])
+    soft_seed, top_seed = (int(each) for each in draws.integers(1, 900_000_000, 2))
+    soft = _collisions(pythia8, SOFT, soft_seed)
+    beside = [next(soft) for _ in range(pool)] if mixture.pileup else []
+    top = _collisions(pythia8, TOP, top_seed)
+    for is_top in draws.random(count) < mixture.top_fraction:
+        others = draws.integers(0, pool, draws.poisson(mixture.pileup)) if beside else ()
+        yield _together([next(top if is_top else soft), *(beside[other] for other in others)])
+
+
+def _collisions(pythia8: Any, process: tuple[str, ...], seed: int) -> Iterator[Particles]:
+    """Collisions without end; Pythia is started with the first."""
+    maker = _pythia(pythia8, process, seed)
+    while True:
+        if maker.next():
+            yield _visible(maker.event)
+
+
+def _together(collisions: list[Particles]) -> Particles:
+    return Particles(*(np.concatenate([getattr(each, name) for each in collisions]) for name in COLUMNS))
+
+
+def _pythia(pythia8: Any, process: tuple[str, ...], seed: int) -> Any:
+    maker = pythia8.Pythia("", False)
+    for setting in (*COMMON, *process, f"Random:seed = {seed}"):
+        if not maker.readString(setting):
+            raise DataError(f"Pythia does not know the setting {setting!r}")
+    if not maker.init():
+        raise DataError(f"Pythia could not be started for {process[0]}")
+    return maker
+
+
+def _visible(event: Any) -> Particles:
+    rows = [
+        (each.pT(), each.eta(), each.phi(), each.e(), each.id(), each.charge())
+        for each in event
+        if each.isFinal() and each.isVisible()
+    ]
+    columns = np.array(rows, np.float64).reshape(len(rows), len(COLUMNS)).T
+    return Particles(*(column.astype(dtype) for column, dtype in zip(columns, COLUMNS.values(), strict=True)))
+
+
+def cache_folder() -> Path:
+    """Where generated blocks are kept: $EVENTBRAID_CACHE, else the user's cache folder."""
+    if chosen := os.environ.get("EVENTBRAID_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eventbraid"
+
+
+def block_file(seed: int, block: int, mixture: Mixture) -> Path:
+    """The file of a block; its name holds all that the block depends on."""
+    pythia8 = need_extra("pythia8mc", "physics", "generating collisions")
+    version = getattr(pythia8, "__version__", "8")
+    settings = json.dumps([COMMON, TOP, SOFT, BLOCK, str(version), mixture.top_fraction, mixture.pileup])
+    key = hashlib.sha256(settings.encode()).hexdigest()[:12]
+    return cache_folder() / "collisions" / f"{key}-seed{seed}-block{block}.parquet"
+
+
+def cached_block(seed: int, block: int, mixture: Mixture, made: Callable[[], object] = lambda: None) -> list[Particles]:
+    """The events of a block, from its file or made now; `made` is called for each event that is made."""
+    file = block_file(seed, block, mixture)
+    if file.exists():
+        try:
+            return _read(file)
+        except Exception as error:  # noqa: BLE001  # a file that cannot be read is made again
+            print(f"{file} cannot be read ({error}); it is made again", file=sys.stderr)  # noqa: T201
+    events: list[Particles] = []
+    for event in generate(seed, block, mixture):
+        events.append(event)
+        made()
+    _write(file, events)
+    return events
+
+
+def _write(file: Path, events: list[Particles]) -> None:
+    pyarrow = need_extra("pyarrow", "parquet", "keeping generated collisions")
+    parquet = need_extra("pyarrow.parquet", "parquet", "keeping generated collisions")
+    columns = {name: [getattr(event, name).tolist() for event in events] for name in COLUMNS}
+    types = {"f4": pyarrow.float32(), "i4": pyarrow.int32(), "i1": pyarrow.int8()}
+    schema = pyarrow.schema([(name, pyarrow.list_(types[dtype])) for name, dtype in COLUMNS.items()])
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pyarrow.table(columns, schema), partial)
+        partial.replace(file)
+    except OSError as error:
+        raise DataError(
+            f"{file} cannot be written: {error.strerror}; set EVENTBRAID_CACHE to another folder"
+        ) from error
+
+
+def _read(file: Path) -> list[Particles]:
+    parquet = need_extra("pyarrow.parquet", "parquet", "keeping generated collisions")
+    table = parquet.read_table(file)
+    columns: list[list[Any]] = []
+    for name, dtype in COLUMNS.items():
+        column = table.column(name).combine_chunks()
+        values = column.values.to_numpy(zero_copy_only=False).astype(dtype)
+        columns.append(np.split(values, column.offsets.to_numpy()[1:-1]))
+    if len(columns[0]) != BLOCK:
+        raise ValueError(f"{len(columns[0])} events in place of {BLOCK}")
+    return [Particles(*event) for event in zip(*columns, strict=True)]

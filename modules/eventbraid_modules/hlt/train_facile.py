@@ -1,0 +1,141 @@
+"""Trains FACILE on the simulation and writes the model: `python -m eventbraid_modules.hlt.train_facile`.
+
+Network, loss, optimiser and batch size are those of Krupa et al. 2021 (arXiv:2007.10359, section 4.1): batch
+normalisation of 15 inputs, dense layers of 30, 20, 10, 5 and 3 with ReLU, mean squared error, Adam, batches of 5000,
+more than a million channels. Needs torch and onnx, which no extra installs; they serve nothing else here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eventbraid_modules.hlt.digitizer import INPUTS, deposit, digitise, features_of
+from eventbraid_modules.hlt.energies import fit_template
+from eventbraid_modules.hlt.geometry import ETA_MAX, GAIN
+from eventbraid_modules.hlt.particles import Particles
+
+__all__ = ["LAYERS", "export", "main", "sample", "shower", "train"]
+
+Array = NDArray[np.float32]
+LAYERS: Final = (30, 20, 10, 5, 3, 1)
+"""Neurons of each dense layer, the energy last."""
+BATCH: Final = 5000
+QUIET: Final = 2500
+"""Channels without energy that are kept of each event; those with energy all are."""
+MODEL: Final = Path(__file__).parents[1] / "models" / "facile" / "1" / "model.onnx"
+
+
+def shower(rng: np.random.Generator, particles: int = 400) -> Particles:
+    """Independent pions, evenly in eta and in the logarithm of energy from 0.5 to 300 GeV, and some muons."""
+    eta = rng.uniform(-ETA_MAX, ETA_MAX, particles).astype(np.float32)
+    energy = np.exp(rng.uniform(np.log(0.5), np.log(300), particles)).astype(np.float32)
+    phi = rng.uniform(-np.pi, np.pi, particles).astype(np.float32)
+    pdg = np.where(rng.random(particles) < 0.1, 13, 211).astype(np.int32)
+    return Particles((energy / np.cosh(eta)).astype(np.float32), eta, phi, energy, pdg, np.ones(particles, np.int8))
+
+
+def sample(events: int, seed: int) -> tuple[Array, Array, Array]:
+    """Features (n, 15), true energies in GeV (n,) and those of the template fit (n,) of so many events' channels."""
+    rng = np.random.default_rng(seed)
+    parts: list[tuple[Array, Array, Array]] = []
+    for _ in range(events):
+        truth = deposit(shower(rng), rng)
+        charge = digitise(truth, rng)
+        quiet = rng.choice(np.flatnonzero(truth <= 0), QUIET, replace=False)
+        kept = np.concatenate([np.flatnonzero(truth > 0), quiet])
+        parts.append((features_of(charge)[kept], truth[kept], fit_template(charge, GAIN)[kept]))
+    features, truths, fits = (np.concatenate([part[index] for part in parts]) for index in range(3))
+    return features, truths, fits
+
+
+def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
+    """The trained torch module."""
+    torch: Any = importlib.import_module("torch")
+    torch.manual_seed(seed)
+    network = _network(torch)
+    x, y = torch.from_numpy(features), torch.from_numpy(truth)[:, None]
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
+    steps = epochs * (len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(x))[: len(x) // BATCH * BATCH].split(BATCH):
+            optimiser.zero_grad()
+            torch.nn.functional.mse_loss(network(x[chosen]), y[chosen]).backward()
+            optimiser.step()
+            schedule.step()
+    return network.eval()
+
+
+def _network(torch: Any) -> Any:
+    layers: list[Any] = [torch.nn.BatchNorm1d(INPUTS)]
+    for before, after in zip((INPUTS, *LAYERS), LAYERS, strict=False):
+        layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def export(network: Any, file: Path) -> None:
+    """Write the network as ONNX: "features" (rows, 15) to "energy" (rows, 1)."""
+    onnx: Any = importlib.import_module("onnx")
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    weights: list[Any] = []
+    nodes: list[Any] = []
+
+    def constants(prefix: str, **tensors: Any) -> list[str]:
+        for name, tensor in tensors.items():
+            weights.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), f"{prefix}.{name}"))
+        return [f"{prefix}.{name}" for name in tensors]
+
+    norm, *rest = network
+    scale = constants("norm", scale=norm.weight, bias=norm.bias, mean=norm.running_mean, variance=norm.running_var)
+    nodes.append(helper.make_node("BatchNormalization", ["features", *scale], ["normal"], epsilon=norm.eps))
+    last = "normal"
+    for index, dense in enumerate(rest[::2], start=1):
+        name = "energy" if index == len(LAYERS) else f"sum{index}"
+        inside = constants(f"dense{index}", weight=dense.weight, bias=dense.bias)
+        nodes.append(helper.make_node("Gemm", [last, *inside], [name], transB=1))
+        last = name
+        if index < len(LAYERS):
+            last = f"dense{index}"
+            nodes.append(helper.make_node("Relu", [name], [last]))
+    ends = [
+        helper.make_tensor_value_info(*end)
+        for end in (("features", float32, ["rows", INPUTS]), ("energy", float32, ["rows", 1]))
+    ]
+    graph = helper.make_graph(nodes, "facile", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(model.SerializeToString())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, write the model, and compare it with the template fit on channels that it has not seen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=240)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--model", type=Path, default=MODEL)
+    options = parser.parse_args(arguments)
+    features, truth, _ = sample(options.events, 1)
+    network = train(features, truth, options.epochs)
+    export(network, options.model)
+    torch: Any = importlib.import_module("torch")
+    features, truth, fits = sample(20, 2)
+    with torch.no_grad():
+        energies = network(torch.from_numpy(features))[:, 0].numpy()
+    for low, high in ((-1, 0), (0, 1), (1, 10), (10, 100), (100, 1e9), (1, 1e9)):
+        kept = (truth > low) & (truth <= high)
+        for name, found in (("FACILE", energies), ("template", fits)):
+            miss = (found - truth)[kept]
+            text = f"true energy {low} to {high} GeV, {name}: RMS {np.sqrt((miss**2).mean()):.3f} GeV"
+            print(f"{text}, bias {miss.mean():+.3f} GeV, {kept.sum()} channels")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
