@@ -35,9 +35,17 @@ def fits(given: Any, wanted: Any) -> bool:
 
 
 def _plain(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
+    """The type behind Annotated and behind aliases, which NumPy's NDArray is on Python 3.12 and later."""
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            annotation = get_args(annotation)[0]
+        elif hasattr(origin, "__value__"):
+            annotation = origin.__value__[get_args(annotation)]
+        elif hasattr(annotation, "__value__"):
+            annotation = annotation.__value__
+        else:
+            return annotation
 
 
 def _is_union(annotation: Any) -> bool:

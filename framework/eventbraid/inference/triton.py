@@ -29,6 +29,8 @@ T = TypeVar("T")
 OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
+    # Servers are named directly; a proxy of the environment would be asked even for this machine.
+    ("grpc.enable_http_proxy", 0),
     # Back within half a second of a restart; gRPC's own back-off takes many seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
