@@ -46,6 +46,12 @@ class Intake:
                 self.ended = self._left == 0
         return entry
 
+    async def open(self) -> None:
+        """Have the first partition fetched; what fails in that is raised by the first `load`."""
+        if not self.ended:
+            self._ahead = self._fetch()
+            await asyncio.wait([self._ahead])
+
     async def load(self) -> None:
         """Make the next partition current, or set `ended`; fetches the one after it meanwhile."""
         try:

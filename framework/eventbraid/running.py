@@ -166,6 +166,7 @@ class Run:
             async with self._files():
                 try:
                     await transitions.begin(resources)
+                    await self._intake.open()
                     async with contextlib.AsyncExitStack() as stack:
                         for service in self._services:
                             await stack.enter_async_context(service(self))
