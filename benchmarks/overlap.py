@@ -32,10 +32,11 @@ def spin(loops: int) -> int:
 
 
 def calibrated() -> int:
-    """How many loops take 0.4 ms here."""
-    loops = 2_000
-    best = min(_seconds(loops) for _ in range(50))
-    return max(1, round(loops * CPU_SECONDS / best))
+    """How many loops take 0.4 ms here, as a median: the machine's speed changes, and is followed for a while."""
+    loops = 5_000
+    for _ in range(8):
+        loops = max(1, round(loops * CPU_SECONDS / statistics.median(_seconds(loops) for _ in range(200))))
+    return loops
 
 
 def _seconds(loops: int) -> float:
