@@ -68,53 +68,49 @@ UNBOUND_OUTPUT: Final = -2
 NO_PRODUCTS: Final = ("taken", ABSENT)
 
 
-class Input(Generic[T]):
+class _Token(Generic[T]):
+    declaration: ClassVar = True
+    __slots__ = ("__orig_class__", "name", "slot")
+
+    def __init__(self, slot: int) -> None:
+        self.name = ""
+        self.slot = slot
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def type(self) -> Any:
+        """The declared type of the product."""
+        arguments = get_args(getattr(self, "__orig_class__", None))
+        return arguments[0] if arguments else Any
+
+
+class Input(_Token[T]):
     """A product that a module reads: `digis = Input[HcalDigis]("hcalDigis")`, then `event[self.digis]`.
 
     The label names a module, `label.output` where that module has several outputs, or a product of the
     source. It is a default; the job may set another: `JetFinder(energies="facile")`.
     """
 
-    declaration: ClassVar = True
-    __slots__ = ("__orig_class__", "label", "name", "slot")
+    __slots__ = ("label",)
 
     def __init__(self, label: str = "") -> None:
+        super().__init__(UNBOUND_INPUT)
         self.label = label
-        self.name = ""
-        self.slot = UNBOUND_INPUT
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @property
-    def type(self) -> Any:
-        """The declared type of the product."""
-        arguments = get_args(getattr(self, "__orig_class__", None))
-        return arguments[0] if arguments else Any
 
     def __repr__(self) -> str:
         return f"Input({self.name} <- {self.label!r})"
 
 
-class Output(Generic[T]):
-    """A product that a module or a source puts: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
+class Output(_Token[T]):
+    """A product that is put: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
-    declaration: ClassVar = True
-    __slots__ = ("__orig_class__", "doc", "name", "slot")
+    __slots__ = ("doc",)
 
     def __init__(self, doc: str = "") -> None:
+        super().__init__(UNBOUND_OUTPUT)
         self.doc = doc
-        self.name = ""
-        self.slot = UNBOUND_OUTPUT
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @property
-    def type(self) -> Any:
-        """The declared type of the product."""
-        arguments = get_args(getattr(self, "__orig_class__", None))
-        return arguments[0] if arguments else Any
 
     def __repr__(self) -> str:
         return f"Output({self.name})"

@@ -20,11 +20,10 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from functools import partial
-from inspect import iscoroutinefunction
 from operator import length_hint
 from time import perf_counter
 from types import CoroutineType, coroutine
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from eventbraid.bounds import Bounds
 from eventbraid.copies import Stream, blame, wrong_answer
@@ -35,17 +34,12 @@ from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.plan import Plan
 from eventbraid.services.audience import Audience
+from eventbraid.walk import Leg, course_at, drops_by_leg, legs_of
 
 __all__ = ["Scheduler"]
 
 SLICE: Final = 0.0005
 """Seconds after which the driver lets the loop serve completions and timers."""
-
-LEG: Final = 8
-"""Modules of a walk between two moments at which products are dropped."""
-
-Leg: TypeAlias = tuple[int, bool, tuple[Callable[[Event], Any], ...], tuple[int, ...]]
-"""A part of the walk for one stream: where it ends, whether all calls are awaited, these, the slots to drop then."""
 
 
 class Passage:
@@ -91,8 +85,8 @@ class Scheduler:
         self._intake = intake
         self._ledger = ledger
         self._audience = audience
-        drops = _drops_by_leg(plan)
-        self._free = [Passage(stream, _legs(plan, stream, drops)) for stream in reversed(streams)]
+        drops = drops_by_leg(plan)
+        self._free = [Passage(stream, legs_of(plan, stream, drops)) for stream in reversed(streams)]
         self._bounds: Bounds[Passage] = Bounds(plan)
         self._walk_is_all = len(plan.walk) == len(plan.order)
         self._templates: dict[int, Course] = {}
@@ -346,7 +340,7 @@ class Scheduler:
         key = len(self._plan.walk) if place is None else place
         template = self._templates.get(key)
         if template is None:
-            template = self._templates[key] = _course_at(self._plan, place)
+            template = self._templates[key] = course_at(self._plan, place)
         passage.course = template.fork()
         self._follow(passage, passage.course)
 
@@ -477,40 +471,3 @@ def _recovered(cancelled: asyncio.CancelledError) -> asyncio.CancelledError:
         while task.cancelling():
             task.uncancel()
     return cancelled
-
-
-def _drops_by_leg(plan: Plan) -> list[tuple[int, ...]]:
-    """For each leg of the walk the slots that nobody reads after it."""
-    last: dict[int, int] = {}
-    for place, node in enumerate(plan.walk):
-        for slot in (*plan.nodes[node].reads, *plan.nodes[node].writes):
-            last[slot] = place
-    for node in plan.order[len(plan.walk) :]:
-        for slot in plan.nodes[node].reads:
-            last.pop(slot, None)
-    if len(plan.walk) == len(plan.order):  # the event is over then, and with it all that is left
-        last = {slot: place for slot, place in last.items() if place // LEG < (len(plan.walk) - 1) // LEG}
-    legs = range(0, len(plan.walk), LEG)
-    return [tuple(slot for slot, place in last.items() if place // LEG == first // LEG) for first in legs]
-
-
-def _legs(plan: Plan, stream: Stream, drops: Sequence[tuple[int, ...]]) -> tuple[Leg, ...]:
-    calls = [stream.final[node] for node in plan.walk]
-    legs = [tuple(calls[first : first + LEG]) for first in range(0, len(calls), LEG)]
-    return tuple(
-        (number * LEG + len(leg), all(map(iscoroutinefunction, leg)), leg, slots)
-        for number, (leg, slots) in enumerate(zip(legs, drops, strict=True))
-    )
-
-
-def _course_at(plan: Plan, place: int | None) -> Course:
-    """The course of an event whose walk came to `place`, or to its end."""
-    course = Course(plan).begin()
-    for node in plan.walk[:place]:
-        course.start(node)
-        course.done(node)
-    if place is not None:
-        course.start(plan.walk[place])
-    course.ready = [node for node in course.ready if course.is_ready(node)]
-    course.drops = []
-    return course
