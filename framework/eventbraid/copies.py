@@ -67,7 +67,7 @@ def _bind(module: Module, label: str, plan: Plan) -> None:
     for token in module.tokens():
         token.slot = plan.slots[token.label]
     for name, _ in module.outputs():
-        getattr(module, name).slot = plan.slots[f"{label}.{name}"]
+        getattr(module, name).bind(plan.slots[f"{label}.{name}"])
 
 
 def _collector(plan: Plan, node: Node, output: OutputModule, collect: Collect) -> Callable[[Event], None]:

@@ -106,11 +106,18 @@ class Input(_Token[T]):
 class Output(_Token[T]):
     """A product that is put: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
-    __slots__ = ("doc",)
+    __slots__ = ("doc", "freezes")
 
     def __init__(self, doc: str = "") -> None:
         super().__init__(UNBOUND_OUTPUT)
         self.doc = doc
+        self.freezes = True  # what is declared as a number or a string holds no array: `bind` says so
+
+    def bind(self, slot: int) -> None:
+        """Belong to a running job: put at this slot."""
+        self.slot = slot
+        declared = self.type
+        self.freezes = not (isinstance(declared, type) and declared in PLAIN)
 
     def __repr__(self) -> str:
         return f"Output({self.name})"
@@ -152,7 +159,7 @@ class Event:
         slot = token.slot
         if products[slot] is not ABSENT:
             raise self._plan.explain_put(token, self.id)
-        if value.__class__ not in PLAIN:
+        if token.freezes:
             freeze(value)
         products[slot] = value
 
@@ -189,6 +196,8 @@ PLAIN: Final[frozenset[type]] = frozenset({bool, int, float, complex, str, bytes
 
 def freeze(value: object) -> None:
     """Make the NumPy arrays in a product read-only, in place."""
+    if value.__class__ in PLAIN:
+        return
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return

@@ -13,7 +13,7 @@ from eventbraid.plan import Plan
 
 __all__ = ["Leg", "course_at", "drops_by_leg", "legs_of"]
 
-LEG: Final = 8
+LEG: Final = 10
 """Modules of a walk between two moments at which products are dropped."""
 
 Leg: TypeAlias = tuple[int, bool, tuple[Callable[[Event], Any], ...], tuple[int, ...]]
