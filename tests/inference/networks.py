@@ -24,7 +24,7 @@ def tensor(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
 
 
 def make_repository(folder: Path) -> Path:
-    """Models: `sum` (rows of 3 added up and doubled, batching), `types` (one identity for each type), `text`, `fails`."""
+    """Models: `sum` (rows of 3 added up and doubled, batching), `types` (one identity for each type), `text`, `fails`, `one` (all numbers added up)."""
     write(
         folder,
         "sum",
@@ -67,5 +67,12 @@ def make_repository(folder: Path) -> Path:
         [helper.make_node("Reshape", ["x", "shape"], ["y"])],
         [tensor("x", TensorProto.FLOAT, "n"), tensor("shape", TensorProto.INT64, "k")],
         [tensor("y", TensorProto.FLOAT, "a", "b")],
+    )
+    write(
+        folder,
+        "one",
+        [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1)],
+        [tensor("x", TensorProto.FLOAT, "n")],
+        [tensor("y", TensorProto.FLOAT, 1)],
     )
     return folder

@@ -65,6 +65,29 @@ async def test_an_array_that_is_not_contiguous_is_sent_as_it_reads(client: Infer
     assert answer["total"].tolist() == [[12], [3]]
 
 
+@pytest.mark.parametrize("order", ["<f4", ">f4"])
+async def test_numbers_of_either_byte_order_mean_the_same(client: InferenceClient, order: str) -> None:
+    answer = await client.infer("sum", {"x": ROWS.astype(order)})
+    assert answer["total"].tolist() == [[3], [12]]
+
+
+@pytest.mark.parametrize("words", [np.array(["jet", "e"]), np.array([b"jet", b"e"])], ids=["text", "bytes"])
+async def test_strings_of_a_fixed_width_are_sent_as_they_read(client: InferenceClient, words: Any) -> None:
+    assert (await client.infer("text", {"words": words}))["same"].tolist() == [b"jet", b"e"]
+
+
+async def test_a_batch_larger_than_the_models_is_refused(client: InferenceClient) -> None:
+    with pytest.raises(RequestError, match="model 'sum'"):
+        await client.infer("sum", {"x": np.ones((65, 3), np.float32)})
+
+
+async def test_a_client_that_is_closed_says_so(client: InferenceClient) -> None:
+    await client.infer("sum", {"x": ROWS})
+    await client.aclose()
+    with pytest.raises(ServerError, match="this client is closed"):
+        await client.infer("sum", {"x": ROWS})
+
+
 async def test_many_requests_at_once_get_each_its_own_answer(client: InferenceClient) -> None:
     requests = [np.full((1 + n % 3, 3), n, np.float32) for n in range(60)]
     answers = await asyncio.gather(*(client.infer("sum", {"x": each}) for each in requests))

@@ -76,6 +76,34 @@ def test_empty_input_makes_no_call_and_produce_still_runs(repository: Path, mode
     assert output.rows[0].products["sum"].shape == (0,)
 
 
+class One(Sum):
+    async def acquire(self, event: Event) -> Tensors:
+        return {"x": event[self.rows]}
+
+    async def produce(self, event: Event, response: Tensors) -> None:
+        event[self.total] = response["y"]
+
+
+@MODES
+def test_a_model_with_an_answer_for_empty_input_is_asked(repository: Path, mode: Any) -> None:
+    output = ListOutput(keep=["one"])
+    rows = [{"rows": np.zeros(0, np.float32)}, {"rows": np.ones(2, np.float32)}]
+    Job(
+        "t",
+        source=ListSource(rows),
+        modules={"one": One(model="one")},
+        paths={"p": ["one"]},
+        outputs=[output],
+        models=[repository],
+    ).run(mode)
+    assert [row.products["one"].tolist() for row in output.rows] == [[0], [2]]
+
+
+def test_empty_input_that_does_not_fit_is_an_error_too(repository: Path) -> None:
+    with pytest.raises(ModuleError, match="is of type float64, not FP32"):
+        job([repository], [np.zeros((0, 3))]).run()
+
+
 @MODES
 def test_a_model_that_nobody_serves_is_an_error_before_the_first_event(repository: Path, mode: Any) -> None:
     made = job(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tritonclient.grpc.aio as tritonclient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventbraid import ConfigurationError, ServerError
 from eventbraid.address import check_address
@@ -30,6 +33,38 @@ async def test_a_server_that_is_killed_is_unavailable_at_the_deadline(repository
             await client.infer("sum", {"x": ROWS}, timeout=0.5)
         assert server.address in str(raised.value)
         await client.aclose()
+
+
+async def test_a_request_in_flight_is_lost_with_its_server_and_says_so(repository: Path) -> None:
+    async with EmbeddedServer([repository], latency=60) as server:
+        client = TritonClient([server.address])
+        await client.metadata("sum")
+        asked = asyncio.create_task(client.infer("sum", {"x": ROWS}, timeout=1.0))
+        await executed(server.address)
+        os.kill(server.pid or 0, signal.SIGKILL)
+        with pytest.raises((ServerUnavailable, ServerTimeout)) as raised:
+            await asked
+        if isinstance(raised.value, ServerTimeout):  # while it tried to connect again
+            assert raised.value.__notes__[0].startswith(f"before that: {server.address}, model 'sum'")
+        await client.aclose()
+
+
+async def executed(address: str) -> None:
+    """Return once the server has executed a request of `sum`."""
+    async with tritonclient.InferenceServerClient(address) as theirs:
+        while not (await theirs.get_inference_statistics("sum")).model_stats[0].execution_count:
+            pass
+
+
+async def test_a_frozen_server_does_not_keep_the_others_from_being_found(repository: Path) -> None:
+    async with EmbeddedServer([repository]) as frozen, EmbeddedServer([repository]) as other:
+        os.kill(frozen.pid or 0, signal.SIGSTOP)
+        client = TritonClient([frozen.address, other.address])
+        try:
+            assert (await client.metadata("sum", timeout=1.0)).name == "sum"
+        finally:
+            os.kill(frozen.pid or 0, signal.SIGCONT)
+            await client.aclose()
 
 
 async def test_a_request_in_flight_goes_to_another_server_when_its_own_is_killed(repository: Path) -> None:
@@ -90,6 +125,27 @@ def test_a_bad_address_says_what_is_expected(address: object) -> None:
 @pytest.mark.parametrize("address", ["localhost:8001", "127.0.0.1:1", "[::1]:8001", "a-b.c_d.example:65535"])
 def test_a_good_address_is_left_as_it_is(address: str) -> None:
     assert check_address(address) == address
+
+
+HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True) | st.ip_addresses().map(
+    lambda address: f"[{address}]" if address.version == 6 else str(address)
+)
+
+
+@given(HOSTS, st.integers(1, 65535))
+def test_any_host_and_port_is_an_address(host: str, port: int) -> None:
+    assert check_address(f"{host}:{port}") == f"{host}:{port}"
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_an_address_or_is_refused_with_a_reason(text: str) -> None:
+    try:
+        host, _, port = check_address(text).rpartition(":")
+    except ConfigurationError as error:
+        assert 'expected "host:port"' in str(error)
+    else:
+        assert host
+        assert 1 <= int(port) <= 65535
 
 
 @pytest.mark.parametrize(

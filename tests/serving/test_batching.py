@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,20 @@ def test_a_preferred_size_is_executed_at_once() -> None:
 
 def test_requests_of_other_shapes_are_not_put_together() -> None:
     assert take([*waiting([2]), *waiting([2], width=4)], Policy(64), 1.0) == 1
+
+
+def test_a_model_without_batches_executes_each_request_alone() -> None:
+    assert take(waiting([0, 0, 1]), Policy(0, (), 10.0), 0.0) == 1
+
+
+def test_an_answer_that_has_not_a_row_for_each_row_is_an_error_alone_and_with_others() -> None:
+    for sizes in ([3], [1, 2]):
+        with pytest.raises(ValueError, match=r"output 'y' has shape \[2, 1\] for a batch of 3"):
+            split({"y": np.zeros((2, 1))}, sizes)
+
+
+def test_rows_of_single_numbers_are_one() -> None:
+    assert rows({"x": np.array(3.0)}) == 1
 
 
 def test_an_empty_queue_gives_no_batch() -> None:

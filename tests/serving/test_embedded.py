@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc.aio as tritonclient
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
 from tritonclient.grpc import InferInput
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-from networks import make_repository
+from networks import make_repository, tensor, write
 
 from eventbraid import ConfigurationError, ServerError
-from eventbraid.inference import TritonClient
+from eventbraid.inference import LocalClient, TritonClient
 from eventbraid.serving import EmbeddedServer, Repository, parse_duration
+from eventbraid.serving.runner import Runner
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +109,93 @@ async def test_contents_that_are_no_tensor_are_refused_and_the_server_stays_up(s
         assert (await stub.ServerReady(service_pb2.ServerReadyRequest())).ready
 
 
+async def test_typed_contents_and_shapes_that_do_not_fit_are_the_requests_fault(server: EmbeddedServer) -> None:
+    from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+    negative = service_pb2.ModelInferRequest(model_name="sum", raw_input_contents=[bytes(24)])
+    negative.inputs.add(name="x", datatype="FP32", shape=[-1, 3])
+    large = service_pb2.ModelInferRequest(model_name="types")
+    large.inputs.add(name="in_INT8", datatype="INT8", shape=[1, 1]).contents.int_contents.append(300)
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        for request, text in ((negative, "a size is negative"), (large, "300 out of bounds")):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await stub.ModelInfer(request)
+            assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert text in (raised.value.details() or "")
+
+
+async def test_typed_contents_are_taken_as_raw_ones_are(server: EmbeddedServer) -> None:
+    from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+    request = service_pb2.ModelInferRequest(model_name="sum")
+    request.inputs.add(name="x", datatype="FP32", shape=[1, 3]).contents.fp32_contents.extend([1, 2, 3])
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        answer = await service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
+    assert np.frombuffer(answer.raw_output_contents[0], np.float32).tolist() == [6]
+
+
+async def test_rows_never_go_to_another_request_where_a_model_mixes_them(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "unique",
+        [helper.make_node("Unique", ["x"], ["y"], axis=0)],
+        [tensor("x", TensorProto.FLOAT, "n", 1)],
+        [tensor("y", TensorProto.FLOAT, "k", 1)],
+        "max_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 50000 }\n",
+    )
+    async with EmbeddedServer([tmp_path]) as server:
+        client = TritonClient([server.address])
+        for count in (1, 2):
+            asked = [client.infer("unique", {"x": np.full((3, 1), n, np.float32)}) for n in range(count)]
+            for answer in await asyncio.gather(*asked, return_exceptions=True):
+                assert "needs max_batch_size 0" in str(answer)
+        await client.aclose()
+
+
+async def test_a_single_number_goes_and_comes_back(tmp_path: Path) -> None:
+    number = TensorProto.FLOAT
+    write(
+        tmp_path,
+        "number",
+        [helper.make_node("Identity", ["x"], ["y"])],
+        [tensor("x", number)],
+        [tensor("y", number)],
+    )
+    async with EmbeddedServer([tmp_path]) as server:
+        remote = TritonClient([server.address])
+        local = LocalClient([tmp_path])
+        for client in (remote, local):
+            answer = await client.infer("number", {"x": np.array(3, np.float32)})
+            assert answer["y"].shape == ()
+            assert answer["y"] == 3
+            await client.aclose()
+
+
+async def test_successes_and_failures_are_counted_apart(server: EmbeddedServer) -> None:
+    client = TritonClient([server.address])
+    for failing in (False, True):
+        shape = np.array([2, 2]) if failing else np.array([1, 3])
+        with contextlib.suppress(ServerError):
+            await client.infer("fails", {"x": np.zeros(3, np.float32), "shape": shape})
+    await client.aclose()
+    async with tritonclient.InferenceServerClient(server.address) as theirs:
+        (found,) = (await theirs.get_inference_statistics("fails")).model_stats
+    assert (found.inference_stats.success.count, found.inference_stats.fail.count) == (1, 1)
+
+
+async def test_a_request_that_is_given_up_is_no_success_and_no_failure(repository: Path) -> None:
+    (model,) = (each for each in Repository.open([repository]).models if each.name == "sum")
+    with ThreadPoolExecutor(1) as pool:
+        runner = Runner(model, pool)
+        asked = asyncio.create_task(runner.infer({"x": np.ones((1, 3), np.float32)}))
+        await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    assert (runner.statistics.successes, runner.statistics.failures) == (0, 0)
+
+
 async def test_latency_delays_answers_but_not_each_other(repository: Path) -> None:
     loop = asyncio.get_running_loop()
     async with EmbeddedServer([repository], latency=0.2) as server:
@@ -134,6 +227,34 @@ async def test_a_port_in_use_is_an_error_with_the_servers_words(server: Embedded
     port = int(server.address.rpartition(":")[2])
     with pytest.raises(ServerError, match=r"(?s)did not start\n.*cannot be used"):
         await EmbeddedServer([repository], port=port).start()
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("print('hello', flush=True)\nsys.stdin.read()", "hello"),
+        ("print('no room left', file=sys.stderr)", "no room left"),
+    ],
+)
+async def test_a_server_that_says_something_else_is_an_error_and_is_ended(
+    repository: Path, program: str, text: str
+) -> None:
+    server = EmbeddedServer([repository])
+    server._command = [sys.executable, "-c", f"import sys\n{program}"]
+    with pytest.raises(ServerError, match=rf"(?s)did not start\n.*{text}"):
+        async with server:
+            pass
+    assert server.pid is None
+
+
+async def test_the_log_of_a_server_keeps_its_last_lines_however_long(repository: Path) -> None:
+    server = EmbeddedServer([repository])
+    ready = 'print(\'{"port": 1, "models": []}\', flush=True)'
+    server._command = [sys.executable, "-c", f"import sys\nsys.stderr.write('x' * 300_000 + '\\nlast')\n{ready}"]
+    await server.start()
+    await server.stop()
+    assert server.log.endswith("x\nlast")
+    assert len(server.log) < 100_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -193,6 +314,25 @@ def test_every_fault_of_a_repository_is_told(
     with pytest.raises(ConfigurationError) as raised:
         Repository.open([tmp_path])
     assert text in str(raised.value)
+
+
+def test_a_folder_given_twice_is_one(repository: Path) -> None:
+    twice = Repository.open([repository, repository.parent / "." / repository.name / ".." / repository.name])
+    once = Repository.open([repository])
+    assert [model.name for model in twice.models] == [model.name for model in once.models]
+
+
+@given(st.integers(0, 10**6), st.sampled_from([("us", 1e-6), ("ms", 1e-3), ("s", 1.0)]), st.sampled_from(["", " "]))
+def test_a_number_with_its_unit_is_a_duration(value: int, unit: tuple[str, float], space: str) -> None:
+    assert parse_duration(f"{value}{space}{unit[0]}") == pytest.approx(value * unit[1])
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_duration_or_is_refused_with_a_reason(text: str) -> None:
+    try:
+        assert parse_duration(text) >= 0
+    except ConfigurationError as error:
+        assert "expected a number with us, ms or s" in str(error)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("20ms", 0.02), ("1.5 s", 1.5), ("250us", 0.00025), ("0", 0.0)])

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
-from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
+from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
+from eventbraid.serving.batching import check_batch
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.session import Session
 
@@ -24,6 +25,7 @@ class LocalClient:
         self._entries = {entry.name: entry for entry in Repository.open(models).models}
         self._sessions: dict[str, Session] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"LocalClient({', '.join(self._entries)})"
@@ -50,16 +52,21 @@ class LocalClient:
         timeout: float = 30.0,  # noqa: ASYNC109
     ) -> Tensors:
         """See `InferenceClient.infer`; a computation that has begun is not interrupted."""
+        if self._closed:
+            raise ServerError("this client is closed", server=SERVER, model=model)
         metadata = await self.metadata(model, version)
         check_inputs(metadata, inputs, SERVER)
+        check_batch(metadata, inputs, self._entries[model].max_batch_size, SERVER)
         check_names(metadata, outputs, SERVER)
         names = tuple(outputs) or tuple(spec.name for spec in metadata.outputs)
         work = asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
         try:
             async with asyncio.timeout(timeout):
-                return await work
+                answer = await work
         except TimeoutError:
             raise ServerTimeout("no answer before the deadline", server=SERVER, model=model) from None
+        check_response(metadata, answer, names, SERVER)
+        return answer
 
     def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
         session = self._sessions.get(model)
@@ -75,6 +82,7 @@ class LocalClient:
         return answer
 
     async def aclose(self) -> None:
-        """Wait for what is being computed, then give up the threads."""
+        """Wait for what is being computed, then give up the threads; no request is taken from here on."""
+        self._closed = True
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
         self._sessions.clear()

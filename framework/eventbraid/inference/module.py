@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eventbraid.external_work import ExternalFilter, ExternalModule, ExternalProducer
-from eventbraid.kserve import ModelMetadata, Tensors
+from eventbraid.kserve import ModelMetadata, Tensors, check_inputs
 from eventbraid.kserve.tensors import NUMPY_TYPES
 from eventbraid.parameters import Parameter
 
@@ -33,8 +33,13 @@ class _Inference(ExternalModule[Tensors, Tensors]):
         self._metadata = await self._client.metadata(self.model, self.version)
 
     async def external_work(self, acquired: Tensors) -> Tensors:
-        """Ask the model; nothing is asked where every input has no row."""
-        if acquired and all(getattr(array, "shape", (1,))[:1] == (0,) for array in acquired.values()):
+        """Ask the model; nothing is asked where every input has no row, and no row in means no row out."""
+        if (
+            acquired
+            and all(getattr(array, "shape", ())[:1] == (0,) for array in acquired.values())
+            and all(spec.shape[:1] == (-1,) for spec in self._metadata.outputs)
+        ):
+            check_inputs(self._metadata, acquired)
             return empty_answer(self._metadata)
         return await self._client.infer(self.model, acquired, version=self.version, timeout=self.timeout)
 
@@ -52,9 +57,10 @@ class InferenceFilter(_Inference, ExternalFilter[Tensors, Tensors]):
 
 
 def empty_answer(metadata: ModelMetadata) -> Tensors:
-    """A model's outputs for no rows: every variable dimension is 0."""
+    """A model's outputs for no rows: every variable dimension, of which the first is one, is 0; read-only."""
     answer: Tensors = {}
     for spec in metadata.outputs:
         dtype: Any = NUMPY_TYPES[spec.dtype]
-        answer[spec.name] = np.empty([0 if size == -1 else size for size in spec.shape], dtype)
+        array = answer[spec.name] = np.empty([0 if size == -1 else size for size in spec.shape], dtype)
+        array.flags.writeable = False
     return answer

@@ -72,11 +72,14 @@ class TritonClient:
         self._servers: list[_Server] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heads: dict[tuple[Any, ...], bytes] = {}
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"TritonClient({', '.join(self._addresses)})"
 
     def _open(self) -> list[_Server]:
+        if self._closed:
+            raise ServerError("this client is closed", server=", ".join(self._addresses))
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
@@ -125,11 +128,10 @@ class TritonClient:
         return await self._persist(attempt, deadline)
 
     async def aclose(self) -> None:
-        """Close the channels; requests in flight end as cancelled."""
-        for server in self._servers:
-            await server.channel.close()
-        self._servers = []
-        self._loop = None
+        """Close the channels; requests in flight end as cancelled, and none is taken from here on."""
+        self._closed = True
+        while self._servers:
+            await self._servers.pop().channel.close()
 
     def _head(self, model: str, version: str, inputs: Tensors, outputs: Sequence[str]) -> bytes:
         shapes = tuple((name, protocol_type(array), array.shape) for name, array in inputs.items())
@@ -152,9 +154,12 @@ class TritonClient:
         request = protocol().ModelMetadataRequest(name=model, version=version)
         errors: list[ServerError] = []
         found: list[tuple[_Server, ModelMetadata]] = []
-        for server in self._open():
+        servers = self._open()
+        for number, server in enumerate(servers):
+            # One that is frozen must not use up the time of those behind it.
+            until = monotonic() + (deadline - monotonic()) / (len(servers) - number)
             try:
-                answer = await self._ask(server, model, server.stub.ModelMetadata, request, deadline)
+                answer = await self._ask(server, model, server.stub.ModelMetadata, request, until)
             except ServerError as error:
                 errors.append(error)
                 continue
@@ -197,11 +202,16 @@ class TritonClient:
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]], deadline: float) -> T:
         """Try until it works or fails for good, or until the deadline."""
-        pause = FIRST_PAUSE
+        pause, away = FIRST_PAUSE, ""
         while True:
             try:
                 return await attempt()
-            except ServerUnavailable:
+            except ServerTimeout as error:
+                if away:
+                    error.add_note(f"before that: {away}")
+                raise
+            except ServerUnavailable as error:
+                away = str(error)
                 wait = pause * random.uniform(0.5, 1.0)
                 if monotonic() + wait >= deadline:
                     raise

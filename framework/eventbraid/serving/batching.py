@@ -10,15 +10,16 @@ from time import perf_counter
 
 import numpy as np
 
-from eventbraid.kserve import Tensors
+from eventbraid.errors import RequestError
+from eventbraid.kserve import ModelMetadata, Tensors
 
-__all__ = ["Batcher", "Policy", "Waiting", "join", "rows", "split", "take"]
+__all__ = ["Batcher", "Policy", "Waiting", "check_batch", "join", "rows", "split", "take"]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a model batches: at most `most` rows at once; the first request waits up to `delay` seconds for others,
-    or until a preferred number of rows is there."""
+    or until a preferred number of rows is there. With `most` 0 every request is executed alone."""
 
     most: int
     preferred: tuple[int, ...] = ()
@@ -36,8 +37,20 @@ class Waiting:
 
 
 def rows(inputs: Tensors) -> int:
-    """The rows of a request: the first dimension of its tensors."""
-    return min((array.shape[0] for array in inputs.values()), default=0)
+    """The rows of a request: the first dimension of its tensors; 1 for single numbers."""
+    return min((array.shape[0] if array.shape else 1 for array in inputs.values()), default=0)
+
+
+def check_batch(model: ModelMetadata, inputs: Tensors, most: int, server: str = "") -> None:
+    """Raise `RequestError` where the inputs' batches differ or are more than the model takes; 0: it has no batch."""
+    if most == 0:
+        return
+    sizes = {name: array.shape[0] for name, array in inputs.items()}
+    if len(set(sizes.values())) > 1:
+        raise RequestError(f"the inputs have different batch sizes: {sizes}", server=server, model=model.name)
+    if rows(inputs) > most:
+        what = f"batch size {rows(inputs)} is more than the model's {most}"
+        raise RequestError(what, server=server, model=model.name)
 
 
 def alike(one: Tensors, other: Tensors) -> bool:
@@ -52,6 +65,8 @@ def take(waiting: Sequence[Waiting], policy: Policy, waited: float) -> int:
     """
     if not waiting:
         return 0
+    if policy.most == 0:
+        return 1
     total = count = 0
     best = 0
     for request in waiting:
@@ -76,7 +91,14 @@ def join(requests: Sequence[Tensors]) -> Tensors:
 
 
 def split(outputs: Tensors, sizes: Sequence[int]) -> list[Tensors]:
-    """The answers of several requests out of one."""
+    """The answers of several requests out of one; raises ValueError where an output has not a row for each row.
+
+    That is asked of a single request too, so that a wrong configuration does not depend on the load to be seen.
+    """
+    for name, array in outputs.items():
+        if array.shape[:1] != (sum(sizes),):
+            what = f"output {name!r} has shape {list(array.shape)} for a batch of {sum(sizes)}"
+            raise ValueError(f"{what}: a model that mixes its rows needs max_batch_size 0")
     if len(sizes) == 1:
         return [outputs]
     cuts = np.cumsum(sizes)[:-1]

@@ -16,7 +16,7 @@ from eventbraid.errors import ConfigurationError, RequestError, nearest, need_ex
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
 from eventbraid.kserve.tensors import decode, encode, protocol_type
 from eventbraid.kserve.wire import protocol
-from eventbraid.serving.batching import rows
+from eventbraid.serving.batching import check_batch
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.runner import Runner
 
@@ -102,7 +102,7 @@ class Service:
             runner = await self._find(name, request.version, context)
             found, all_ = runner.statistics, answer.model_stats.add(name=name, version=runner.entry.version)
             all_.inference_count, all_.execution_count = found.inferences, found.executions
-            good = found.requests - found.failures
+            good = found.successes
             durations = (
                 (all_.inference_stats.success, good, found.total_seconds),
                 (all_.inference_stats.fail, found.failures, 0.0),
@@ -159,9 +159,11 @@ def tensors_of(request: Any, model: ModelMetadata) -> Tensors:
     for number, tensor in enumerate(request.inputs):
         raw = request.raw_input_contents
         try:
+            if any(size < 0 for size in tensor.shape):  # NumPy would take -1 for "whatever fits"
+                raise ValueError("a size is negative")
             data = raw[number] if raw else _typed(tensor)
             found[tensor.name] = decode(data, tensor.datatype, tensor.shape)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, OverflowError) as error:
             shape = f"{tensor.datatype}[{','.join(map(str, tensor.shape))}]"
             message = f"the contents of input {tensor.name!r} are no {shape}: {error}"
             raise RequestError(message, model=model.name) from error
@@ -187,17 +189,6 @@ def _typed(tensor: Any) -> bytes:
     array = np.empty(len(values), NUMPY_TYPES[tensor.datatype])
     array[:] = values
     return bytes(encode(array))
-
-
-def check_batch(model: ModelMetadata, inputs: Tensors, most: int) -> None:
-    """Raise `RequestError` where the inputs' batches differ or are more than the model takes."""
-    if most == 0:
-        return
-    sizes = {name: array.shape[0] for name, array in inputs.items()}
-    if len(set(sizes.values())) > 1:
-        raise RequestError(f"the inputs have different batch sizes: {sizes}", model=model.name)
-    if rows(inputs) > most:
-        raise RequestError(f"batch size {rows(inputs)} is more than the model's {most}", model=model.name)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections import deque
@@ -17,6 +18,7 @@ __all__ = ["EmbeddedServer"]
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 LOG_LINES: Final = 40
+LINE_BYTES: Final = 16384
 
 
 class EmbeddedServer:
@@ -65,11 +67,13 @@ class EmbeddedServer:
         except BaseException:
             await self.stop()
             raise
-        if not line:
+        try:
+            said = json.loads(line)
+            self.address, self.models = f"127.0.0.1:{said['port']}", tuple(said["models"])
+        except (ValueError, KeyError, TypeError):
             await self.stop()
-            raise ServerError(f"the embedded server did not start\n{self.log}".strip())
-        said = json.loads(line)
-        self.address, self.models = f"127.0.0.1:{said['port']}", tuple(said["models"])
+            said = line.decode(errors="replace").strip()
+            raise ServerError(f"the embedded server did not start\n{said}\n{self.log}".strip()) from None
         return self
 
     async def stop(self) -> None:
@@ -78,13 +82,18 @@ class EmbeddedServer:
         if process is None:
             return
         if process.returncode is None:
-            process.terminate()
             try:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
                 async with asyncio.timeout(STOP_SECONDS):
                     await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
+            except asyncio.CancelledError:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()  # nobody is left to ask again
+                raise
         if process.stdin is not None:
             process.stdin.close()
         if self._reading is not None:
@@ -103,5 +112,10 @@ class EmbeddedServer:
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        async for line in process.stderr:
-            self._log.append(line.decode(errors="replace").rstrip())
+        rest = b""
+        while data := await process.stderr.read(LINE_BYTES):  # by bytes: no line may be too long to read
+            *lines, rest = (rest + data).split(b"\n")
+            self._log.extend(line.decode(errors="replace").rstrip() for line in lines)
+            rest = rest[-LINE_BYTES:]
+        if rest:
+            self._log.append(rest.decode(errors="replace").rstrip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -65,7 +66,7 @@ class Repository:
         """Read all models, without keeping any network in memory."""
         faults: list[Fault] = []
         models: dict[str, ModelEntry] = {}
-        for folder in map(Path, folders):
+        for folder in {Path(each).resolve(): Path(each) for each in folders}.values():  # one given twice is one
             if not folder.is_dir():
                 faults.append(Fault(str(folder), "is no folder with models"))
                 continue
@@ -101,7 +102,7 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
 
 
 def _read(folder: Path) -> ModelEntry:
-    versions = sorted((int(each.name) for each in folder.iterdir() if each.name.isdigit()), reverse=True)
+    versions = sorted((int(each.name) for each in folder.iterdir() if re.fullmatch("[0-9]+", each.name)), reverse=True)
     if not versions:
         raise ConfigurationError("has no version", str(folder))
     file = folder / str(versions[0]) / "model.onnx"

@@ -23,7 +23,7 @@ class Statistics:
     inferences: int = 0
     """Rows, or requests where the model has no batch."""
     executions: int = 0
-    requests: int = 0
+    successes: int = 0
     failures: int = 0
     queue_seconds: float = 0.0
     compute_seconds: float = 0.0
@@ -39,7 +39,7 @@ class Runner:
         self._session = Session(entry.file, threads)
         self._pool = pool
         batching = entry.config.dynamic_batching
-        most = entry.max_batch_size if entry.batches else 1
+        most = entry.max_batch_size if entry.batches else 0
         policy = Policy(most, tuple(batching.preferred_batch_size), batching.max_queue_delay_microseconds * 1e-6)
         self._batcher = Batcher(policy, self._execute)
 
@@ -50,12 +50,12 @@ class Runner:
     async def infer(self, inputs: Tensors) -> Tensors:
         """All outputs of the model for one request."""
         start = perf_counter()
-        self.statistics.requests += 1
         try:
             outputs = await self._batcher.ask(inputs)
         except Exception:
             self.statistics.failures += 1
             raise
+        self.statistics.successes += 1
         self.statistics.total_seconds += perf_counter() - start
         return outputs
 
@@ -80,4 +80,4 @@ class Runner:
     def _compute(self, requests: Sequence[Tensors]) -> list[Tensors]:
         names = [spec.name for spec in self.entry.metadata.outputs]
         outputs = self._session.run(join(requests), names)
-        return split(outputs, [rows(request) for request in requests])
+        return split(outputs, [rows(request) for request in requests]) if self.entry.max_batch_size else [outputs]

@@ -43,14 +43,14 @@ class Session:
 
     def run(self, inputs: Tensors, names: Sequence[str]) -> Tensors:
         """The named outputs; raises what onnxruntime raises."""
-        values = self._session.run(list(names), {name: _text(array) for name, array in inputs.items()})
+        values = self._session.run(list(names), {name: _native(array) for name, array in inputs.items()})
         return {name: _bytes(array) for name, array in zip(names, values, strict=True)}
 
 
-def _text(array: NDArray[Any]) -> NDArray[Any]:
-    """onnxruntime takes strings as str, the protocol's are bytes."""
-    if array.dtype.kind != "O":
-        return np.ascontiguousarray(array)
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    """An array as onnxruntime reads it: in this machine's byte order, which it does not check, and text as str."""
+    if array.dtype.kind not in "OSU":
+        return np.asarray(array).astype(array.dtype.newbyteorder("="), order="C", copy=False)
     words = [each.decode(errors="surrogateescape") if isinstance(each, bytes) else str(each) for each in array.ravel()]
     return np.array(words, object).reshape(array.shape)
 
