@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from eventbraid.course import Rules
+from eventbraid.states import CheckedStates
+
+Rules.states = CheckedStates  # no test may see a change of state that the table does not allow
+
 settings.register_profile("default", deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), max_examples=2000, print_blob=True)
 settings.register_profile("soak", parent=settings.get_profile("default"), max_examples=20_000, print_blob=True)

@@ -11,19 +11,19 @@ from eventbraid import Event, Input, Job, Output, Producer
 from eventbraid.bounds import Bounds
 from eventbraid.order import closure, find_cycle, topological
 from eventbraid.plan import make_plan
-from eventbraid.states import ALLOWED, SETTLED, State, change
+from eventbraid.states import ALLOWED, SETTLED, CheckedStates, State
 from eventbraid.testing import ListSource
 
 
 @given(st.sampled_from(State), st.sampled_from(State))
 def test_an_illegal_change_raises_and_changes_nothing(before: State, after: State) -> None:
-    states = [before]
+    states = CheckedStates([before])
     if after in ALLOWED[before]:
-        change(states, 0, after)
+        states[0] = after
         assert states == [after]
     else:
         with pytest.raises(RuntimeError, match=f"cannot change from {before.name} to {after.name}"):
-            change(states, 0, after)
+            states[0] = after
         assert states == [before]
 
 
@@ -77,7 +77,9 @@ class BoundsMachine(RuleBasedStateMachine):
             "file": _bounded("file", "stream", 3, ("file",)),
         }
         job = Job("t", source=ListSource([], products=["x"]), modules=modules, paths={"p": list(modules)})
-        self.bounds: Bounds[int] = Bounds(make_plan(job))
+        plan = make_plan(job)
+        assert list(plan.labels) == list(modules)
+        self.bounds: Bounds[int] = Bounds(plan)
         self.running: list[tuple[int, int]] = []
         self.waiting: list[tuple[int, int]] = []
         self.number = 0

@@ -45,6 +45,8 @@ class Blocking:
                     if not intake.ended:
                         await intake.load()
                     continue
+                if entry.id.event == 0:
+                    continue
                 self.in_flight = 1
                 await self._process(Event(self._plan, entry, intake.read - 1))
                 self.in_flight = 0
@@ -58,8 +60,9 @@ class Blocking:
         if self._audience:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
-        passed, failed = self._ledger.book(event, await passing.results(), passing.errors)
-        if failed and self._plan.on_error == "stop":
+        results = await passing.results()
+        passed, failed = self._ledger.book(event, results, passing.errors, passing.given_up)
+        if passing.stops:
             self._intake.stop()
         if self._audience:
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
@@ -105,20 +108,23 @@ class _Passing:
         self._states = [State.IDLE] * len(self._plan.nodes)
         self._passed = [False] * len(self._plan.nodes)
         self.errors: dict[int, ModuleError] = {}
+        self.given_up = self.stops = False
 
     async def results(self) -> Mapping[str, PathResult]:
-        """Run all paths, then what runs after them."""
+        """Run all paths, then what runs after them; none of it where the event is given up."""
         plan, event = self._plan, self._event
-        for path in plan.paths:
-            for element in path.elements:
-                await self._settle(plan.nodes[element])
-        results = {path.name: path_result(plan, path, self._states, self._passed) for path in plan.paths}
-        event._results = results
-        if self.errors and plan.on_error != "continue":
-            return results
-        for node in plan.nodes:
-            if node.ending and (not node.select or any(results[path].passed for path in node.select)):
-                await self._run(node)
+        try:
+            for path in plan.paths:
+                for element in path.elements:
+                    await self._settle(plan.nodes[element])
+            results = {path.name: path_result(plan, path, self._states, self._passed) for path in plan.paths}
+            event._results = results
+            for node in plan.nodes[: plan.used]:
+                if node.ending and (not node.select or any(results[path].passed for path in node.select)):
+                    await self._run(node)
+        except GivenUp:
+            self.given_up = True
+            return {}
         return results
 
     async def _settle(self, node: Node) -> State:
@@ -149,7 +155,7 @@ class _Passing:
         for need in node.needs:
             await self._settle(self._plan.nodes[need])
         for need in node.needs:
-            if self._states[need] is State.FAILED:
+            if self._states[need] is State.FAILED and index in self._plan.nodes[need].spoils:
                 self._states[index], self.errors[index] = State.FAILED, self.errors[need]
                 return
         try:
@@ -157,3 +163,10 @@ class _Passing:
             self._states[index] = State.DONE
         except ModuleError as error:
             self._states[index], self.errors[index] = State.FAILED, error
+            self.stops = self.stops or node.on_error == "stop"
+            if node.on_error != "continue":
+                raise GivenUp from error
+
+
+class GivenUp(Exception):
+    """A module raised whose policy gives up the event."""

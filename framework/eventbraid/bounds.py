@@ -57,6 +57,16 @@ class Bounds(Generic[Item]):
         heapq.heappush(self._waiting[node], (number, item))
         return False
 
+    def withdraw(self, item: Item) -> int:
+        """Forget the calls of an item that are queued; how many those were."""
+        withdrawn = 0
+        for node, queue in self._waiting.items():
+            kept = [each for each in queue if each[1] is not item]
+            withdrawn += len(queue) - len(kept)
+            heapq.heapify(kept)
+            self._waiting[node] = kept
+        return withdrawn
+
     def release(self, node: int) -> list[tuple[int, Item]]:
         """End a call; the calls (node, item) that start in its place, their bounds taken."""
         for bound in self._of[node]:

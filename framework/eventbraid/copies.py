@@ -6,16 +6,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from eventbraid.calls import Allowance, Call, Threads, offloaded, threaded, within
 from eventbraid.errors import ModuleError
 from eventbraid.event import Event, EventID
+from eventbraid.job import Mode
 from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule, Row
 from eventbraid.plan import Node, Plan
 
-__all__ = ["Collect", "Stream", "blame", "make_streams", "wrong_answer"]
+__all__ = ["Collect", "Copies", "Stream", "blame", "wrong_answer"]
 
 Collect: TypeAlias = Callable[[int, int, Row], None]
 """Takes what an output keeps of an event: output number, event number, row."""
+Calls: TypeAlias = "tuple[Call | None, Call | None, Call]"
+"""Acquire, external work and the final step of a module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +29,75 @@ class Stream:
     number: int
     modules: tuple[Module | None, ...]
     """The copies, None for an output."""
-    acquire: tuple[Callable[[Event], Any] | None, ...]
+    acquire: tuple[Call | None, ...]
     work: tuple[Callable[[Any], Awaitable[Any]] | None, ...]
-    final: tuple[Callable[..., Any], ...]
+    final: tuple[Call, ...]
+    spent: dict[int, float]
+    """CPU seconds that nodes have spent in other threads and that nobody has been told of."""
 
 
-def make_streams(plan: Plan, streams: int, collect: Collect) -> list[Stream]:
-    """Copies of every module that may run, their tokens bound to the plan's slots."""
-    shared: dict[int, Module] = {}
-    return [_stream(plan, number, shared, collect) for number in range(streams)]
+class Copies:
+    """Makes the streams of a job: copies of every module that may run, their tokens bound to the plan's slots."""
 
+    def __init__(self, plan: Plan, collect: Collect, mode: Mode, threads: Threads) -> None:
+        self._plan = plan
+        self._collect = collect
+        self._mode = mode
+        self._threads = threads
+        self._shared: dict[int, Module] = {}
+        self._made = 0
 
-def _stream(plan: Plan, number: int, shared: dict[int, Module], collect: Collect) -> Stream:
-    modules: list[Module | None] = []
-    acquire: list[Callable[[Event], Any] | None] = []
-    work: list[Callable[[Any], Awaitable[Any]] | None] = []
-    final: list[Callable[..., Any]] = []
-    for node in plan.nodes:
-        prototype = node.module
-        if isinstance(prototype, OutputModule):
-            modules.append(None)
-            acquire.append(None)
-            work.append(None)
-            final.append(_collector(plan, node, prototype, collect))
-            continue
-        copy = shared.get(node.index)
+    def stream(self) -> Stream:
+        """One more stream."""
+        modules: list[Module | None] = []
+        acquire: list[Call | None] = []
+        work: list[Callable[[Any], Awaitable[Any]] | None] = []
+        final: list[Call] = []
+        spent: dict[int, float] = {}
+        for node in self._plan.nodes[: self._plan.used]:
+            if isinstance(node.module, OutputModule):
+                modules.append(None)
+                acquire.append(None)
+                work.append(None)
+                final.append(_collector(self._plan, node, node.module, self._collect))
+                continue
+            copy = self._copy(node, node.module)
+            external: Any = copy if node.external else None
+            calls = (external and external.acquire, external and external.external_work, getattr(copy, node.step))
+            if node.guarded or (node.external and self._mode == "threads"):
+                calls = self._guarded(node, copy, calls, spent)
+            modules.append(copy)
+            acquire.append(calls[0])
+            work.append(calls[1])
+            final.append(calls[2])
+        self._made += 1
+        return Stream(self._made - 1, tuple(modules), tuple(acquire), tuple(work), tuple(final), spent)
+
+    def _copy(self, node: Node, prototype: Module) -> Module:
+        copy = self._shared.get(node.index)
         if copy is None:
             copy = prototype._for_stream()
-            _bind(copy, node.label, plan)
+            _bind(copy, node.label, self._plan)
             if prototype.kind != "stream":
-                shared[node.index] = copy
-        external: Any = copy if node.external else None
-        modules.append(copy)
-        acquire.append(external and external.acquire)
-        work.append(external and external.external_work)
-        final.append(getattr(copy, node.step))
-    return Stream(number, tuple(modules), tuple(acquire), tuple(work), tuple(final))
+                self._shared[node.index] = copy
+        return copy
+
+    def _guarded(self, node: Node, module: Module, calls: Calls, spent: dict[int, float]) -> Calls:
+        """The calls of a module that goes to a thread or has a timeout."""
+        acquire, work, final = calls
+        if module.offload and self._mode != "blocking":
+            acquire = acquire and offloaded(acquire, self._threads, node.index, spent)
+            final = offloaded(final, self._threads, node.index, spent)
+        if work is not None and self._mode == "threads":
+            work = threaded(work, self._threads)
+        if work is not None and module.external_timeout is not None:
+            work = within(work, module.external_timeout, "the external work")
+        if (seconds := module.module_timeout) is not None:
+            allowance = Allowance(seconds)
+            acquire = acquire and within(acquire, seconds, "the module", allowance)
+            work = work and within(work, seconds, "the module", allowance, first=False)
+            final = within(final, seconds, "the module", allowance, first=acquire is None)
+        return acquire, work, final
 
 
 def _bind(module: Module, label: str, plan: Plan) -> None:
@@ -72,7 +109,7 @@ def _bind(module: Module, label: str, plan: Plan) -> None:
 
 def _collector(plan: Plan, node: Node, output: OutputModule, collect: Collect) -> Callable[[Event], None]:
     slots = {name: plan.slots[name] for name in output.keep}
-    number = sum(isinstance(each.module, OutputModule) for each in plan.nodes[: node.index])
+    number = plan.outputs.index(node.index)
 
     def collect_row(event: Event) -> None:
         kept = {name: event._peek(slot) for name, slot in slots.items()}

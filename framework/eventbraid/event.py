@@ -91,13 +91,16 @@ class Input(_Token[T]):
 
     The label names a module, `label.output` where that module has several outputs, or a product of the
     source. It is a default; the job may set another: `JetFinder(energies="facile")`.
+    The reader fails with the module that should have put the product, unless the input is `optional`: then
+    it runs, and finds the product absent, as it does behind a filter that did not pass.
     """
 
-    __slots__ = ("label",)
+    __slots__ = ("label", "optional")
 
-    def __init__(self, label: str = "") -> None:
+    def __init__(self, label: str = "", *, optional: bool = False) -> None:
         super().__init__(UNBOUND_INPUT)
         self.label = label
+        self.optional = optional
 
     def __repr__(self) -> str:
         return f"Input({self.name} <- {self.label!r})"
@@ -116,8 +119,7 @@ class Output(_Token[T]):
     def bind(self, slot: int) -> None:
         """Belong to a running job: put at this slot."""
         self.slot = slot
-        declared = self.type
-        self.freezes = not (isinstance(declared, type) and declared in PLAIN)
+        self.freezes = not is_plain(self.type)
 
     def __repr__(self) -> str:
         return f"Output({self.name})"
@@ -192,6 +194,11 @@ class Event:
 
 
 PLAIN: Final[frozenset[type]] = frozenset({bool, int, float, complex, str, bytes, type(None)})
+
+
+def is_plain(declared: Any) -> bool:
+    """True for a declared type whose values hold no array and little memory."""
+    return isinstance(declared, type) and declared in PLAIN
 
 
 def freeze(value: object) -> None:

@@ -37,7 +37,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
                 "external": node.external,
                 "filter": node.decides,
                 "on_demand": _on_demand(node),
-                "runs": node.rank >= 0,
+                "runs": node.runs,
             }
             for node in plan.nodes
         ],
@@ -73,7 +73,7 @@ def _key(node: Node) -> str:
 
 
 def _on_demand(node: Node) -> bool:
-    return node.rank >= 0 and not node.on_path and not node.ending
+    return node.runs and not node.on_path and not node.ending
 
 
 def _quoted(text: str, form: Format) -> str:
@@ -88,7 +88,7 @@ def _text(node: Node, line: str) -> str:
     parts = [node.label, type(node.module).__name__]
     if node.external:
         parts.append("external work")
-    if node.rank < 0:
+    if not node.runs:
         parts.append("does not run")
     elif _on_demand(node):
         parts.append("on demand")

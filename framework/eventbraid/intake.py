@@ -22,13 +22,23 @@ class Intake:
         self._ahead: asyncio.Future[Iterator[Entry] | None] | None = None
         self.ended = limit == 0
         self.read = 0
+        self._last: Entry | None = None
+        self._last_lumi: tuple[int, int] | None = None
+        self.held = False
+        """True while nothing is to be read."""
 
-    def stop(self) -> None:
-        """Read no more."""
-        self.ended = True
+    def stop(self, *, after_lumi: bool = False) -> None:
+        """Read no more, or no more than the luminosity section that is being read."""
+        if after_lumi and self._last is not None:
+            self._last_lumi = self._last.id[:2]
+        else:
+            self.ended = True
 
     def poll(self) -> Entry | None:
-        """The next entry of the current partition, or None: then `ended`, or `load()` is due."""
+        """The next entry of the current partition, or None: then `ended`, or `load()` is due.
+
+        An entry with event number 0 is none: it opens a luminosity section, or, with lumi 0, a run.
+        """
         if self.ended:
             return None
         try:
@@ -39,7 +49,13 @@ class Intake:
         except Exception as error:
             self.ended = True
             raise _bad(self._source, self.read, error) from error
-        if entry is not None:
+        if entry is None:
+            return None
+        if self._last_lumi is not None and entry.id[:2] != self._last_lumi:
+            self.ended = True
+            return None
+        self._last = entry
+        if entry[0][2]:
             self.read += 1
             if self._left is not None:
                 self._left -= 1

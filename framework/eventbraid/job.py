@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from eventbraid.errors import ConfigurationError, Fault, nearest
-from eventbraid.module import Module
+from eventbraid.module import Module, OnError
 from eventbraid.outputs.base import OutputModule
 from eventbraid.sources.base import Source
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Mode", "OnError"]
 
-Mode: TypeAlias = Literal["async", "blocking"]
-OnError: TypeAlias = Literal["stop", "skip", "continue"]
+Mode: TypeAlias = Literal["async", "blocking", "threads"]
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from eventbraid.course import Course
 from eventbraid.errors import DataError, EventbraidError, ModuleError
 from eventbraid.event import Event, EventID, PathResult, PathState
 from eventbraid.outputs.base import OutputModule, Row
@@ -58,6 +57,7 @@ class Ledger:
 
     def __init__(self, plan: Plan, outputs: Sequence[OutputModule], streams: int) -> None:
         self._plan = plan
+        self._labels = frozenset(plan.labels)
         self._outputs = outputs
         self._most_ahead = MOST_AHEAD + streams
         self._rows = Rows()
@@ -67,6 +67,10 @@ class Ledger:
         self._paths = {path.name: dict.fromkeys(PathState, 0) for path in plan.paths}
         self.failures: list[Failure] = []
         self.errors = 0
+        self.cancelled = 0
+        """External work that was cancelled."""
+        self.stopping: Failure | None = None
+        """The earliest failure whose policy ends the job."""
         self.fatal: EventbraidError | None = None
 
     @property
@@ -93,14 +97,11 @@ class Ledger:
         """An output takes what it keeps of an event."""
         self._collected.setdefault(number, []).append((output, row))
 
-    def event_ends(self, event: Event, course: Course | None) -> tuple[bool, bool]:
-        """Book an event, whose course is None where every module ran well; whether it passed, and failed."""
-        if course is not None:
-            return self.book(event, event.path_results, course.errors)
+    def walked(self, event: Event) -> None:
+        """Book an event of which every module ran well, and nothing was kept."""
         self._walked += 1
         if self._outputs:
             self._rows.event_ends(event.number, ())
-        return True, False
 
     @property
     def read(self) -> int:
@@ -121,31 +122,39 @@ class Ledger:
         }
 
     def book(
-        self, event: Event, results: Mapping[str, PathResult], errors: Mapping[int, ModuleError]
+        self, event: Event, results: Mapping[str, PathResult], errors: Mapping[int, ModuleError], given_up: bool
     ) -> tuple[bool, bool]:
-        """Book an event by its path results and the errors of its nodes."""
-        for name, result in results.items():
-            self._paths[name][result.state] += 1
+        """Book an event by its path results and the errors of its nodes; whether it passed, and failed.
+
+        An event that was given up counts for no path: how far each had come is a matter of chance.
+        """
+        if not given_up:
+            for name, result in results.items():
+                self._paths[name][result.state] += 1
         passed = any(result.passed for result in results.values()) if results else True
-        failed = bool(errors) and (self._plan.on_error != "continue" or not passed or not results)
+        failed = given_up or (bool(errors) and (not passed or not results))
         passed = passed and not failed
         self._booked += 1
         self._passed += passed
         self.failed += failed
         for node in sorted(errors):
-            if errors[node].label == self._plan.nodes[node].label:
-                self.errors += 1
-                if len(self.failures) < MOST_FAILURES:
-                    self.failures.append(Failure(event.number, event.id, errors[node]))
+            self._blame(event, node, errors[node])
         if not self._outputs:
             return passed, failed
         rows = self._collected.pop(event.number, [])
         self._rows.event_ends(event.number, () if failed else tuple(sorted(rows, key=lambda row: row[0])))
         return passed, failed
 
-    def first_failure(self) -> Failure | None:
-        """The failure of the earliest event."""
-        return min(self.failures, key=lambda failure: failure.number, default=None)
+    def _blame(self, event: Event, node: int, error: ModuleError) -> None:
+        made = self._plan.nodes[node]
+        if error.label != made.label and error.label in self._labels:
+            return  # it is told where it was raised
+        self.errors += 1
+        failure = Failure(event.number, event.id, error)
+        if made.on_error == "stop" and (self.stopping is None or event.number < self.stopping.number):
+            self.stopping = failure
+        if len(self.failures) < MOST_FAILURES:
+            self.failures.append(failure)
 
     async def write(self) -> None:
         """Write the rows that are due, in a thread; a failure becomes `fatal`."""

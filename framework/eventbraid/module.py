@@ -6,7 +6,7 @@ import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from eventbraid.errors import nearest
 from eventbraid.event import Event, Input, Output
@@ -15,9 +15,10 @@ from eventbraid.parameters import Configurable, Parameter
 if TYPE_CHECKING:
     from eventbraid.resources import Resources
 
-__all__ = ["Analyzer", "Filter", "Kind", "Module", "Producer"]
+__all__ = ["Analyzer", "Filter", "Kind", "Module", "OnError", "Producer"]
 
 Kind = Literal["stream", "shared", "serial"]
+OnError = Literal["stop", "skip", "continue"]
 
 
 class Module(Configurable):
@@ -27,11 +28,19 @@ class Module(Configurable):
     "shared", one, called concurrently; "serial", one, called once at a time. `limit` bounds the concurrent
     calls of all copies; `resources` names what the module uses alone in the whole job.
     A method may be `async def`, or a plain `def` where it never waits, which is cheaper.
+    `on_error` is what its exceptions do where that differs from the job's.
+    `module_timeout` and `external_timeout` are seconds for all its steps of one event and for its external
+    work alone; what waits longer is cancelled and fails. `offload` sends plain `def` steps to a thread, for
+    code that releases the GIL and would stall the events in flight.
     """
 
     kind: ClassVar[Kind] = "stream"
     limit: ClassVar[int | None] = None
     resources: ClassVar[tuple[str, ...]] = ()
+    on_error: ClassVar[OnError | None] = None
+    module_timeout: ClassVar[float | None] = None
+    external_timeout: ClassVar[float | None] = None
+    offload: ClassVar[bool] = False
     decides: ClassVar[bool] = False
     _steps: ClassVar[tuple[str, ...]] = ()
 
@@ -99,6 +108,16 @@ class Module(Configurable):
             yield f"has the unknown kind {cls.kind!r}" + (f" ({hint})" if hint else "")
         if cls.limit is not None and cls.limit < 1:
             yield f"has limit {cls.limit}, which must be at least 1"
+        if cls.on_error not in (None, *get_args(OnError)):
+            hint = nearest(str(cls.on_error), get_args(OnError))
+            yield f"has the unknown on_error {cls.on_error!r}" + (f" ({hint})" if hint else "")
+        for name in ("module_timeout", "external_timeout"):
+            if (seconds := getattr(cls, name)) is not None and not seconds > 0:
+                yield f"has {name} {seconds!r}, which must be more than 0 seconds"
+        if cls.offload:
+            for name in cls._steps:
+                if name != "external_work" and inspect.iscoroutinefunction(inspect.getattr_static(cls, name, None)):
+                    yield f"has offload = True, but {name}() is async def: a thread runs plain def"
 
 
 class Producer(Module):

@@ -14,10 +14,10 @@ from itertools import pairwise
 from typing import Any, cast
 
 from eventbraid.errors import ConfigurationError, Fault, ProductError, nearest
-from eventbraid.event import ABSENT, NO_PRODUCTS, EventID, Input, Output
+from eventbraid.event import ABSENT, NO_PRODUCTS, EventID, Input, Output, is_plain
 from eventbraid.external_work import ExternalModule
-from eventbraid.job import Job, OnError
-from eventbraid.module import Analyzer, Module
+from eventbraid.job import Job
+from eventbraid.module import Analyzer, Module, OnError
 from eventbraid.order import closure, find_cycle, topological
 from eventbraid.outputs.base import OutputModule
 from eventbraid.products import Product, ProductTable, make_products, resolve
@@ -42,16 +42,21 @@ class Node:
     """The nodes that read its products."""
     path: str
     """The first path that it serves, for messages; empty for none."""
+    runs: bool
+    """False for what no path names and nothing that runs reads."""
     on_path: bool
     ending: bool
     """Runs after all paths have ended."""
     select: tuple[str, ...]
     external: bool
     decides: bool
+    on_error: OnError
     wakes: tuple[int, ...]
     """The producers on demand that are sure to run when this node is, itself not included."""
-    rank: int
-    """Its place in the order of starting: what leads to external work first."""
+    spoils: tuple[int, ...]
+    """The readers that fail when this node does: those that need one of its products."""
+    frees: bool
+    """It reads or puts a product that is worth dropping early."""
 
     @property
     def step(self) -> str:
@@ -66,6 +71,14 @@ class Node:
             module.kind == "serial" or module.limit is not None or bool(module.resources)
         )
 
+    @property
+    def guarded(self) -> bool:
+        """True when its steps have a timeout, or go to a thread."""
+        module = self.module
+        return isinstance(module, Module) and (
+            module.offload or module.module_timeout is not None or module.external_timeout is not None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -78,10 +91,17 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run for every event of a job."""
+    """What is run for every event of a job.
+
+    Nodes are numbered in the order of starting, what leads to external work first; the first `used` of
+    them may run, what never does comes behind.
+    """
 
     name: str
     nodes: tuple[Node, ...]
+    used: int
+    outputs: tuple[int, ...]
+    """The node of each output of the job."""
     paths: tuple[Path, ...]
     slots: Mapping[str, int]
     size: int
@@ -89,10 +109,10 @@ class Plan:
     blank: list[Any]
     """The products of an event before the source has put its own."""
     source_slots: Mapping[str, int]
-    order: tuple[int, ...]
-    """The nodes that may run, in the order of starting."""
-    walk: tuple[int, ...]
-    """The head of `order` that runs for every event and never waits but for the nodes before."""
+    heavy: frozenset[int]
+    """The slots of products that are worth dropping early: all but plain numbers and strings."""
+    walk: int
+    """So many nodes at the head run for every event and never wait but for the nodes before."""
     on_error: OnError
     warnings: tuple[str, ...]
 
@@ -279,43 +299,67 @@ def _compile(
         for each in before[node]:
             followers[each].append(node)
     leads = [not external.isdisjoint(closure([node], followers)) for node in nodes]
-    order = [node for node in topological(before, [0 if lead else 1 for lead in leads]) if node in used]
-    rank = {node: place for place, node in enumerate(order)}
+    order = topological(before, [0 if lead else 1 for lead in leads])
+    order = [*(node for node in order if node in used), *(node for node in order if node not in used)]
+    place = {node: number for number, node in enumerate(order)}
 
+    def moved(several: Iterable[int]) -> tuple[int, ...]:
+        return tuple(sorted(place[node] for node in several))
+
+    heavy = {product.slot for product in table.products.values() if not is_plain(product.type)}
     serving = _serving(job, index, wakes)
-    made = tuple(
-        Node(
-            index=node,
-            label=labels[node],
-            module=modules[node],
-            needs=tuple(needs[node]),
-            reads=tuple(sorted({product.slot for product in reads[node]})),
-            writes=table.written.get(node, ()),
-            readers=tuple(each for each in readers[node] if each in used),
-            path=serving.get(node, ""),
-            on_path=node in on_path,
-            ending=node in ending,
-            select=tuple(getattr(modules[node], "select", ())) if node in ending else (),
-            external=node in external,
-            decides=bool(getattr(modules[node], "decides", False)),
-            wakes=tuple(wakes[node]),
-            rank=rank.get(node, -1),
+    made: list[Node] = []
+    for node in order:
+        module = modules[node]
+        slots = tuple(sorted({product.slot for product in reads[node]}))
+        writes = table.written.get(node, ())
+        after = [each for each in readers[node] if each in used]
+        made.append(
+            Node(
+                index=place[node],
+                label=labels[node],
+                module=module,
+                needs=moved(needs[node]),
+                reads=slots,
+                writes=writes,
+                readers=moved(after),
+                path=serving.get(node, ""),
+                runs=node in used,
+                on_path=node in on_path,
+                ending=node in ending,
+                select=tuple(getattr(module, "select", ())) if node in ending else (),
+                external=node in external,
+                decides=bool(getattr(module, "decides", False)),
+                on_error=getattr(module, "on_error", None) or job.on_error,
+                wakes=moved(wakes[node]),
+                spoils=moved(each for each in after if not _tolerates(modules[each], node, table)),
+                frees=not heavy.isdisjoint((*slots, *writes)),
+            )
         )
-        for node in nodes
+    paths = tuple(
+        _path(name, [place[index[element]] for element in elements], made) for name, elements in job.paths.items()
     )
-    paths = tuple(_path(name, [index[element] for element in elements], made) for name, elements in job.paths.items())
     return Plan(
         name=job.name,
-        nodes=made,
+        nodes=tuple(made),
+        used=len(used),
+        outputs=tuple(place[node] for node in range(len(job.modules), len(modules))),
         paths=paths,
         slots={name: product.slot for name, product in table.products.items()},
         size=table.size,
         blank=[*[ABSENT] * table.size, *NO_PRODUCTS],
         source_slots=table.source_slots,
-        order=tuple(order),
-        walk=tuple(_walk(made, paths, order)),
+        heavy=frozenset(heavy),
+        walk=_walk(made[: len(used)], paths),
         on_error=job.on_error,
-        warnings=tuple(_warnings(job, made, used)),
+        warnings=tuple(_warnings(job, [made[place[node]] for node in nodes])),
+    )
+
+
+def _tolerates(reader: Module | OutputModule, producer: int, table: ProductTable) -> bool:
+    """True when a module reads all that it reads of a producer by optional inputs."""
+    return isinstance(reader, Module) and all(
+        token.optional for token in reader.tokens() if table.products[token.label].producer == producer
     )
 
 
@@ -337,27 +381,21 @@ def _path(name: str, elements: Sequence[int], nodes: Sequence[Node]) -> Path:
     return Path(name, tuple(elements), tuple(stage for stage in stages if stage))
 
 
-def _walk(nodes: Sequence[Node], paths: Sequence[Path], order: Sequence[int]) -> Iterator[int]:
-    """The head of the order that no filter, no bound and no external work interrupts."""
+def _walk(nodes: Sequence[Node], paths: Sequence[Path]) -> int:
+    """How many nodes at the head no filter, no bound and no external work interrupts."""
     certain = {node for path in paths if path.stages for node in path.stages[0]}
     if not any(path.elements for path in paths):  # what runs after all paths begins at once
         certain |= {node.index for node in nodes if node.ending and not node.select}
     certain |= {woken for node in certain for woken in nodes[node].wakes}
-    for node in order:
-        if (
-            node not in certain
-            or nodes[node].ending
-            or nodes[node].external
-            or nodes[node].decides
-            or nodes[node].bounded
-        ):
-            return
-        yield node
-
-
-def _warnings(job: Job, nodes: Sequence[Node], used: set[int]) -> Iterator[str]:
     for node in nodes:
-        if node.index not in used:
+        if node.index not in certain or node.ending or node.external or node.decides or node.bounded:
+            return node.index
+    return len(nodes)
+
+
+def _warnings(job: Job, nodes: Sequence[Node]) -> Iterator[str]:
+    for node in nodes:
+        if not node.runs:
             yield f"module {node.label!r} will not run: no path names it, nothing that runs reads it"
-    if not used:
+    if not any(node.runs for node in nodes):
         yield f"job {job.name!r} runs nothing: it has no path, no analyzer and no output"

@@ -50,6 +50,8 @@ class Report:
     """How many errors there were."""
     warnings: tuple[str, ...] = field(default=())
     interrupted: bool = False
+    cancelled: int = 0
+    """External work that was cancelled because its event was given up."""
 
     @property
     def events_per_second(self) -> float:
@@ -95,6 +97,7 @@ class Report:
             ],
             "warnings": list(self.warnings),
             "interrupted": self.interrupted,
+            "cancelled": self.cancelled,
         }
 
 

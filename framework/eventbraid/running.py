@@ -12,7 +12,8 @@ from time import perf_counter, process_time
 from typing import TypeAlias, get_args
 
 from eventbraid.blocking import Blocking
-from eventbraid.copies import make_streams
+from eventbraid.calls import Threads
+from eventbraid.copies import Copies
 from eventbraid.errors import ConfigurationError, EventbraidError, nearest
 from eventbraid.intake import Intake
 from eventbraid.job import Job, Mode
@@ -153,7 +154,9 @@ class Run:
         """Run to the end; see `Job.run`."""
         for warning in self.plan.warnings:
             self._say(f"warning: {warning}")
-        streams = make_streams(self.plan, self.streams, self.ledger.collect)
+        threads = Threads(blocking=self.streams)
+        copies = Copies(self.plan, self.ledger.collect, self.mode, threads)
+        streams = [copies.stream() for _ in range(self.streams)]
         if self.mode == "blocking":
             self._engine = Blocking(self.plan, streams[0], self._intake, self.ledger, self._audience)
         else:
@@ -181,6 +184,7 @@ class Run:
                     errors += await transitions.end()
         finally:
             await resources.close()
+            await threads.aclose()
         self._audience.job_ends(self.seconds)
         return self._conclude(self.seconds, cpu, errors)
 
@@ -212,12 +216,12 @@ class Run:
             modules=self.timing.by_label() if self.timing else {},
             warnings=self.plan.warnings,
             interrupted=bool(self.reason),
+            cancelled=self.ledger.cancelled,
         )
-        failure = self.ledger.first_failure()
         if self.ledger.fatal is not None:
             errors.insert(0, self.ledger.fatal)
-        if failure is not None and self.job.on_error == "stop":
-            errors.insert(0, failure.error)
+        if self.ledger.stopping is not None:
+            errors.insert(0, self.ledger.stopping.error)
         if errors:
             errors[0].report = report
             raise errors[0]

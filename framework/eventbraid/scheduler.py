@@ -1,14 +1,14 @@
 """Carries a plan out with many events braided on one event loop; the only file that starts tasks.
 
-**Hand-off.** One driver task holds the turn: it walks events through the plan and awaits each module
+**Hand-off.** One driver task holds the turn: it takes events through the plan and awaits each module
 natively, so a module that does not suspend costs neither a task nor a callback, and `current_task()`,
 timeouts and cancellation are exact in it. Whenever the loop gives the driver control, a sentry callback is
-queued behind it. If a module suspends, the sentry runs next: it turns the rest of that event into a
-`Course` (counters of unmet needs) and starts a fresh driver, which carries on with whatever is ready. The
-suspended task stays that module's own; when it resumes it completes the module and, if nobody holds the
-turn, drives on.
+queued behind it. If a module suspends, the sentry runs next: it takes the turn away and starts a fresh
+driver, which carries on with whatever is ready. The suspended task stays that module's own; when it resumes
+it completes the module and, if nobody holds the turn, drives on.
 
-**External work** is started in a task of its own when acquire returns; its end makes the node ready again.
+**External work** is awaited in the same way: what does not suspend costs nothing more than a call, and what
+does has left before the next module takes the core. Its result makes the node ready again.
 
 **Order.** What is ready for the oldest event comes first, within an event what leads to external work
 first; then new events, while a stream is free.
@@ -17,9 +17,8 @@ first; then new events, while a stream is free.
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from operator import length_hint
 from time import perf_counter
 from types import CoroutineType, coroutine
@@ -27,47 +26,39 @@ from typing import Any, Final
 
 from eventbraid.bounds import Bounds
 from eventbraid.copies import Stream, blame, wrong_answer
-from eventbraid.course import Course
+from eventbraid.course import FULL, SIMPLE, Course, Rules
 from eventbraid.errors import EventbraidError
 from eventbraid.event import ABSENT, Event
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
+from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
 from eventbraid.plan import Plan
 from eventbraid.services.audience import Audience
-from eventbraid.walk import Leg, course_at, drops_by_leg, legs_of
+from eventbraid.states import State
+from eventbraid.walk import course_at, drops_by_leg, legs_of
 
 __all__ = ["Scheduler"]
 
 SLICE: Final = 0.0005
 """Seconds after which the driver lets the loop serve completions and timers."""
+LONG_STEP: Final = 0.00001
+"""Steps that take longer, on average, have the clock read after each of them."""
+COURSE: Final = -1
+"""In place of the first node of a run of steps along the walk: the steps are those of the trail."""
 
-
-class Passage:
-    """What carries one event at a time: a stream, and the event's course once that is more than a straight walk."""
-
-    __slots__ = ("course", "event", "place", "results", "start", "stream", "walk")
-
-    event: Event
-
-    def __init__(self, stream: Stream, walk: Sequence[Leg]) -> None:
-        self.stream = stream
-        self.walk = walk
-        self.place = 0
-        self.start = 0.0
-        self.course: Course | None = None
-        self.results: dict[int, Any] = {}
-
-    def __repr__(self) -> str:
-        return f"Passage(stream {self.stream.number}, {getattr(self, 'event', 'no event yet')})"
+WAITING, READY, ACQUIRING, EXTERNAL = State.WAITING, State.READY, State.ACQUIRING, State.EXTERNAL
+RUNNING, DONE, FAILED, SKIPPED = State.RUNNING, State.DONE, State.FAILED, State.SKIPPED
 
 
 class Turn:
     """Held by the driver that may start modules; `lost` is when the sentry took it away, 0 before."""
 
-    __slots__ = ("lost",)
+    __slots__ = ("lost", "node", "task")
 
-    def __init__(self) -> None:
+    def __init__(self, task: asyncio.Task[None] | None) -> None:
+        self.task = task
         self.lost = 0.0
+        self.node = 0
 
 
 class Scheduler:
@@ -85,26 +76,39 @@ class Scheduler:
         self._intake = intake
         self._ledger = ledger
         self._audience = audience
-        drops = drops_by_leg(plan)
-        self._free = [Passage(stream, legs_of(plan, stream, drops)) for stream in reversed(streams)]
+        self._rules = Rules(plan)
+        self._drops = drops_by_leg(plan)
+        self._free: list[Passage] = []
+        self._retiring = 0
+        self._flying: set[Passage] = set()
         self._bounds: Bounds[Passage] = Bounds(plan)
-        self._walk_is_all = len(plan.walk) == len(plan.order)
-        self._templates: dict[int, Course] = {}
-        self._ready: list[tuple[int, int, bool, Passage]] = []
+        self._walk_is_all = plan.walk == plan.used
+        self._templates: dict[tuple[int, bool], Course] = {}
+        self._ready: list[tuple[int, Passage]] = []
         self._turn: Turn | None = None
-        self._walking: Passage | None = None
-        self._walker: Iterator[Callable[[Event], Any]] = iter(())
+        self._at: Passage | None = None
+        self._node = 0
+        self._step = ""
+        self._began = 0.0
+        self._walker: Iterator[Callable[[Event], Any]] | None = None
         self._leg_end = 0
-        self._step_start = 0.0
-        self._watched = bool(audience)
+        self._first = COURSE
+        self._stamps: list[float] = []
+        self._trail: list[int] = []
+        self._watched = audience.steps
+        self._events_watched = audience.events
         self._clocked = self._watched
         self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._loading = False
-        self._writing = False
+        self._loading = self._writing = False
         self._writes = ledger.writes
         self._cancelled = False
-        self.in_flight = 0
+        self.add(streams)
+
+    @property
+    def in_flight(self) -> int:
+        """Events that were read and have not ended."""
+        return len(self._flying)
 
     async def run(self) -> None:
         """Read and finish all events; raises what the framework raised, never a module's error.
@@ -113,7 +117,7 @@ class Scheduler:
         """
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
-        self._wake()
+        self.wake()
         try:
             await self._over
         finally:
@@ -123,6 +127,17 @@ class Scheduler:
             while self._tasks:
                 await asyncio.wait(self._tasks)
 
+    def add(self, streams: Sequence[Stream]) -> None:
+        """More streams carry events from now on."""
+        self._free += [Passage(stream, legs_of(self._plan, stream, self._drops)) for stream in reversed(streams)]
+
+    def retire(self, streams: int) -> None:
+        """So many streams carry no more events once they are free."""
+        self._retiring += streams
+        while self._retiring and self._free:
+            self._free.pop()
+            self._retiring -= 1
+
     def __repr__(self) -> str:
         return f"Scheduler({self._plan.name!r}, {self.in_flight} in flight, {len(self._ready)} ready)"
 
@@ -131,16 +146,11 @@ class Scheduler:
     def _start(self, work: Any) -> asyncio.Task[Any]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
 
-    def _wake(self) -> None:
-        """Start a driver if nobody holds the turn."""
-        if self._turn is None and not self._cancelled:
-            self._turn = turn = Turn()
-            self._start(self._drive(turn)).add_done_callback(self._driver_ended)
-
-    def _driver_ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._break(error)
 
@@ -149,6 +159,12 @@ class Scheduler:
         if not self._over.done():
             self._over.set_exception(error)
 
+    def wake(self) -> None:
+        """Start a driver if nobody holds the turn."""
+        if self._turn is None and not self._cancelled:
+            self._turn = turn = Turn(None)
+            self._start(self._drive(turn))
+
     def _sentry(self, turn: Turn) -> None:
         """The driver gave the loop control: if it still holds the turn, it waits inside a module."""
         if self._turn is not turn:
@@ -156,31 +172,51 @@ class Scheduler:
         turn.lost = perf_counter()
         self._turn = None
         try:
-            if self._walking is not None:
-                self._leave_walk(self._walking)
-            self._wake()
+            if (passage := self._at) is not None:
+                self._leave(passage, turn)
+            self.wake()
         except Exception as error:  # noqa: BLE001  # in a callback it would be logged, and the job would hang
             self._break(error)
 
-    def _take_turn(self) -> Turn:
-        self._turn = turn = Turn()
+    def _leave(self, passage: Passage, turn: Turn) -> None:
+        """The module where the event is waits in the driver's task, which is its own from now on."""
+        since = self._since(turn.lost)
+        if self._walker is not None:
+            self._leave_walk(passage)
+        elif self._stamps:
+            self._tell_walked(passage)
+        self._at = None
+        assert turn.task is not None
+        turn.node = node = self._node
+        passage.course.out += 1
+        passage.waits[node] = wait = Wait(self._step or self._plan.nodes[node].step, since, turn.task)
+        self._step = ""
+        if passage.course.given_up:  # in the moment between the wait and this call
+            self._cancel(wait)
+        self._queue(passage)
+
+    def _take_turn(self, task: asyncio.Task[None] | None) -> Turn:
+        self._turn = turn = Turn(task)
         self._pause_at = perf_counter() + SLICE
         self._loop.call_soon(self._sentry, turn)
         return turn
 
-    async def _rest(self) -> Turn:
+    async def _rest(self, task: asyncio.Task[None] | None) -> Turn:
         """Let the loop serve completions and timers, without giving the turn away."""
-        self._turn = Turn()
+        self._turn = Turn(None)
         await _yield_to_loop()
-        return self._take_turn()
+        return self._take_turn(task)
 
     async def _drive(self, turn: Turn) -> None:
         """Carry on with what is ready, then with new events, until nothing can start."""
-        turn = self._take_turn()
+        task = asyncio.current_task()
+        assert task is not None
+        turn = self._take_turn(task)
         while True:
             if self._ready:
-                _, rank, granted, passage = heapq.heappop(self._ready)
-                await self._step(passage, self._plan.order[rank], granted, turn)
+                _, passage = heappop(self._ready)
+                passage.queued = False
+                await self._carry(passage, turn)
             elif (entered := self._admit()) is not None:
                 turn = await self._walk(entered, turn)
             else:
@@ -188,12 +224,12 @@ class Scheduler:
             if self._turn is not turn:  # a module waited, and the turn was taken
                 if self._turn is not None:
                     return
-                turn = self._take_turn()
+                turn = self._take_turn(task)
             elif (now := perf_counter()) > self._pause_at:
-                self._clocked = self._watched or now - self._pause_at > SLICE
-                turn = await self._rest()
+                self._clocked = self._clocked or now - self._pause_at > SLICE
+                turn = await self._rest(task)
         self._turn = None
-        if self.in_flight == 0 and self._intake.ended and not (self._loading or self._writing or self._over.done()):
+        if not self._flying and self._intake.ended and not (self._loading or self._writing or self._over.done()):
             self._over.set_result(None)
 
     # --- events
@@ -201,7 +237,7 @@ class Scheduler:
     def _admit(self) -> Passage | None:
         """Take in a new event, if a stream is free and the source has one."""
         intake = self._intake
-        if not self._free or intake.ended or self._loading or (self._writes and self._ledger.full):
+        if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
             return None
         try:
             entry = intake.poll()
@@ -214,12 +250,11 @@ class Scheduler:
                 self._start(self._load())
             return None
         event = Event(self._plan, entry, intake.read - 1)
-        self.in_flight += 1
-        if self._watched:
+        if self._events_watched:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passage = self._free.pop()
         passage.event = event
-        passage.course = None
+        self._flying.add(passage)
         return passage
 
     async def _load(self) -> None:
@@ -229,17 +264,26 @@ class Scheduler:
             self._ledger.stopped_by(error)
         finally:
             self._loading = False
-        self._wake()
+        self.wake()
 
-    def _end(self, passage: Passage, course: Course | None) -> None:
+    def _end(self, passage: Passage) -> None:
         """The event is over: its stream is free."""
-        event = passage.event
-        passed, failed = self._ledger.event_ends(event, course)
-        if failed and self._plan.on_error == "stop":
-            self._intake.stop()
-        self.in_flight -= 1
-        self._free.append(passage)
-        if self._watched:
+        event, course = passage.event, passage.course
+        if passage.queued:  # given up while something was ready
+            passage.queued = False
+            self._ready.remove((event.number, passage))
+            heapify(self._ready)
+        passed, failed = self._ledger.book(event, event._results or {}, course.errors, course.given_up)
+        self._release(passage, failed, passed)
+
+    def _release(self, passage: Passage, failed: bool, passed: bool) -> None:
+        self._flying.discard(passage)
+        if self._retiring:
+            self._retiring -= 1
+        else:
+            self._free.append(passage)
+        if self._events_watched:
+            event = passage.event
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
         if self._writes and self._ledger.writing_due and not self._writing:
             self._writing = True
@@ -252,120 +296,240 @@ class Scheduler:
             self._writing = False
         if self._ledger.fatal is not None:
             self._intake.stop()
-        self._wake()
+        self.wake()
 
     # --- the straight walk
 
     async def _walk(self, passage: Passage, turn: Turn) -> Turn:
         """Take an event through the head of the plan; the turn that the driver then holds, or has lost."""
-        event, clocked = passage.event, self._clocked
+        event = passage.event
         products = event._products
+        clocked = self._clocked
+        if clocked:
+            self._first = 0
+            self._stamps.append(perf_counter())
+        self._at = passage
         answer: Any = None
-        error: BaseException | None = None
-        done = False
-        self._step_start = perf_counter() if clocked else 0.0
-        self._walking = passage
         try:
             for end, awaited, calls, drops in passage.walk:
                 self._leg_end = end
                 self._walker = walker = iter(calls)
-                if awaited:
+                if awaited and not clocked:
                     for call in walker:
                         answer = await call(event)
-                        if turn.lost or answer is not None:
+                        if answer is not None:
                             break
-                        if clocked:
-                            turn = await self._clock(turn, passage)
-                    else:
-                        for slot in drops:
-                            products[slot] = ABSENT
-                        continue
-                    break
-                for call in walker:
-                    answer = call(event)
-                    if answer is not None:
-                        answer = await answer
-                        if turn.lost or answer is not None:
-                            break
-                    if clocked:
-                        turn = await self._clock(turn, passage)
                 else:
-                    for slot in drops:
-                        products[slot] = ABSENT
-                    continue
-                break
-            else:
-                done = True
+                    for call in walker:
+                        answer = call(event)
+                        if answer is not None:
+                            if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                                answer = await answer
+                            if turn.lost or answer is not None:
+                                break
+                        if clocked:
+                            now = perf_counter()
+                            self._stamps.append(now)
+                            if now > self._pause_at:
+                                turn = await self._rest_on_walk(passage, turn)
+                if turn.lost or answer is not None:
+                    self._stumble(passage, turn, answer, None)
+                    return turn
+                for slot in drops:
+                    products[slot] = ABSENT
         except asyncio.CancelledError as cancelled:
             if self._cancelled:
                 raise
-            error = _recovered(cancelled)
-        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-            error = raised if answer is None or hasattr(answer, "__await__") else None
-        if done:
-            self._walking = None
-            if self._walk_is_all:
-                self._end(passage, None)
-            else:
-                self._branch(passage, None)
+            self._stumble(passage, turn, None, _recovered(cancelled))
             return turn
-        if not turn.lost:
-            self._leave_walk(passage)
-        self._conclude(passage, self._plan.walk[passage.place], passage.start, turn, answer, error)
+        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
+            self._stumble(passage, turn, None, raised)
+            return turn
+        self._walker = self._at = None
+        if clocked:
+            self._unclock(passage)
+        if self._walk_is_all:
+            self._ledger.walked(event)
+            self._release(passage, False, True)
+        else:
+            self._branch(passage, self._plan.walk, waiting=False)
+            self._follow(passage)
         return turn
+
+    async def _rest_on_walk(self, passage: Passage, turn: Turn) -> Turn:
+        self._tell_walked(passage)
+        turn = await self._rest(turn.task)
+        self._stamps.append(perf_counter())
+        return turn
+
+    def _stumble(self, passage: Passage, turn: Turn, answer: Any, error: BaseException | None) -> None:
+        """A module on the walk has waited and ended now, has failed, or has answered what it may not."""
+        if not turn.lost:
+            began = self._since(perf_counter())
+            self._leave_walk(passage)
+            self._at = None
+            turn.node = self._node
+            if self._watched:
+                self._tell(passage, turn.node, self._plan.nodes[turn.node].step, began, perf_counter() - began)
+        self._conclude(passage, turn.node, turn, answer, error)
+        self._follow(passage)
 
     def _leave_walk(self, passage: Passage) -> None:
-        """The module where the event is on the walk waits, or has failed: go on by its course."""
-        self._walking = None
-        passage.place, passage.start = self._place(), self._step_start
-        self._branch(passage, passage.place)
+        """Go on by a course from the place on the walk where the event is, and end the walk."""
+        walker: Any = self._walker
+        assert walker is not None
+        self._node = node = self._leg_end - length_hint(walker) - 1
+        walker.__setstate__(self._leg_end)
+        self._walker = None
+        self._tell_walked(passage)
+        self._branch(passage, node, waiting=True)
 
-    def _place(self) -> int:
-        """Where on the walk the event is."""
-        return self._leg_end - length_hint(self._walker) - 1
-
-    async def _clock(self, turn: Turn, passage: Passage) -> Turn:
-        """A step of the walk has ended: tell it, and rest if the slice is over."""
-        stop = perf_counter()
-        if self._watched:
-            self._tell(passage, self._plan.walk[self._place()], None, self._step_start, stop, stop)
-        if stop > self._pause_at:
-            turn = await self._rest()
-            stop = perf_counter()
-        self._step_start = stop
-        return turn
-
-    def _branch(self, passage: Passage, place: int | None) -> None:
-        """Give an event its course: at `place` on the walk, where a module is running, or at the walk's end."""
-        key = len(self._plan.walk) if place is None else place
-        template = self._templates.get(key)
+    def _branch(self, passage: Passage, place: int, *, waiting: bool) -> None:
+        template = self._templates.get((place, waiting))
         if template is None:
-            template = self._templates[key] = course_at(self._plan, place)
+            template = self._templates[place, waiting] = course_at(self._rules, place, waiting)
         passage.course = template.fork()
-        self._follow(passage, passage.course)
+        if template.ended:
+            passage.event._results = template.path_results()
 
-    # --- single steps
+    # --- by the course
 
-    async def _step(self, passage: Passage, node: int, granted: bool, turn: Turn) -> None:
-        """Run the next step of a ready node: acquire, or the final step."""
-        course, event, stream = passage.course, passage.event, passage.stream
-        assert course is not None
-        if not granted and node in self._bounds and not self._bounds.take(node, event.number, passage):
+    async def _carry(self, passage: Passage, turn: Turn) -> None:
+        """Run what is ready of an event, until nothing is, a module waits, or the slice is over."""
+        event, course = passage.event, passage.course
+        ready, states, unmet = course.ready, course.states, course.unmet
+        readers, finals = self._rules.readers, passage.stream.final
+        stamps, trail, clocked = self._stamps, self._trail, self._clocked
+        if clocked:
+            self._first = COURSE
+            stamps.append(perf_counter())
+        self._at = passage
+        node = 0
+        answer: Any
+        while ready:
+            sorts = course.sorts
+            try:
+                while ready:
+                    node = heappop(ready)
+                    sort = sorts[node]
+                    if sort == FULL:
+                        if stamps:
+                            self._tell_walked(passage)
+                        await self._step_through(passage, node, turn)
+                        if turn.lost:
+                            return
+                        sorts = course.sorts
+                        if clocked:
+                            stamps.append(perf_counter())
+                            if stamps[-1] > self._pause_at:
+                                break
+                        continue
+                    self._node = node
+                    states[node] = RUNNING
+                    answer = finals[node](event)
+                    if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
+                        answer = await answer
+                        if turn.lost:
+                            self._conclude(passage, node, turn, answer, None)
+                            self._follow(passage)
+                            return
+                    if sort == SIMPLE and answer is None:
+                        states[node] = DONE
+                        for reader in readers[node]:
+                            left = unmet[reader] - 1
+                            unmet[reader] = left
+                            if not left and states[reader] is WAITING:
+                                states[reader] = READY
+                                heappush(ready, reader)
+                    else:
+                        self._conclude(passage, node, turn, answer, None)
+                        sorts = course.sorts
+                    if clocked:
+                        now = perf_counter()
+                        stamps.append(now)
+                        trail.append(node)
+                        if now > self._pause_at:
+                            break
+            except asyncio.CancelledError as cancelled:
+                if self._cancelled:
+                    raise
+                if self._caught(passage, node, turn, _recovered(cancelled)):
+                    return
+                continue
+            except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
+                if self._caught(passage, node, turn, raised):
+                    return
+                continue
+            break
+        self._at = None
+        if clocked:
+            self._unclock(passage)
+        self._follow(passage)
+
+    def _caught(self, passage: Passage, node: int, turn: Turn, error: BaseException) -> bool:
+        """A node's one call has raised; True where it had lost the turn."""
+        if self._clocked and not turn.lost:
+            self._stamps.append(perf_counter())
+            self._trail.append(node)
+        self._conclude(passage, node, turn, None, error)
+        if turn.lost:
+            self._follow(passage)
+        return bool(turn.lost)
+
+    async def _step_through(self, passage: Passage, node: int, turn: Turn) -> None:
+        """What takes more than a call: an end of paths, a bounded module, acquire, external work and final step."""
+        course = passage.course
+        if node == self._rules.end:
+            passage.event._results = course.end_paths()
             return
+        if (spoilt := course.spoilt.get(node)) is not None:
+            course.fail(node, spoilt)
+            return
+        made, stream, states = self._plan.nodes[node], passage.stream, course.states
+        acquire, work = stream.acquire[node], stream.work[node]
+        bounded = made.bounded
+        if bounded and not self._take(passage, node):
+            return
+        arguments: tuple[Any, ...] = (passage.event,)
         answer: Any = None
         error: BaseException | None = None
-        start = perf_counter()
+        self._node = node
+        step = made.step
         try:
-            acquire = stream.acquire[node]
-            if acquire is None:
-                course.start(node)
-                answer = stream.final[node](event)
-            elif node in passage.results:
-                course.start(node)
-                answer = stream.final[node](event, passage.results.pop(node))
-            else:
-                course.acquire(node)
-                answer = acquire(event)
+            if acquire is not None and work is not None and node not in passage.results:
+                step = self._begin_step(passage, node, turn, "acquire")
+                states[node] = ACQUIRING
+                acquired: Any = acquire(passage.event)
+                if acquired.__class__ is CoroutineType or hasattr(acquired, "__await__"):
+                    acquired = await acquired
+                if bounded:
+                    self._give_back(node)
+                    bounded = False
+                if course.given_up:
+                    raise GivenUp
+                self._end_step(passage, node, turn)
+                step = self._begin_step(passage, node, turn, EXTERNAL_WORK)
+                states[node] = EXTERNAL
+                result = await work(acquired)
+                if course.given_up:
+                    raise GivenUp
+                self._end_step(passage, node, turn)
+                states[node] = READY
+                passage.results[node] = result
+                if turn.lost:  # the oldest event's result goes first
+                    self._back(passage, node)
+                    heappush(course.ready, node)
+                    self._follow(passage)
+                    return
+                if made.bounded and not self._take(passage, node):
+                    self._step = ""
+                    return
+                bounded = made.bounded
+            if acquire is not None:
+                arguments = (passage.event, passage.results.pop(node))
+            step = self._begin_step(passage, node, turn, made.step)
+            states[node] = RUNNING
+            answer = stream.final[node](*arguments)
             if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
                 answer = await answer
         except asyncio.CancelledError as cancelled:
@@ -374,90 +538,162 @@ class Scheduler:
             error = _recovered(cancelled)
         except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
             error = raised
-        if node in self._bounds:
-            for other, waiting in self._bounds.release(node):
-                heapq.heappush(self._ready, (waiting.event.number, self._plan.nodes[other].rank, True, waiting))
-        self._conclude(passage, node, start, turn, answer, error)
+        if bounded:
+            self._give_back(node)
+        self._end_step(passage, node, turn)
+        if not turn.lost:
+            self._step = ""
+        self._conclude(passage, node, turn, answer, error, step)
+        if turn.lost:
+            self._follow(passage)
+
+    def _begin_step(self, passage: Passage, node: int, turn: Turn, step: str) -> str:
+        now = perf_counter()
+        if turn.lost:
+            wait = passage.waits[node]
+            wait.step, wait.since = step, now
+        else:
+            self._step, self._began = step, now
+        return step
+
+    def _end_step(self, passage: Passage, node: int, turn: Turn) -> None:
+        if not self._watched:
+            return
+        now = perf_counter()
+        if turn.lost:
+            wait = passage.waits[node]
+            self._tell(passage, node, wait.step, wait.since, max(0.0, turn.lost - wait.since))
+        else:
+            self._tell(passage, node, self._step, self._began, now - self._began)
 
     def _conclude(
-        self, passage: Passage, node: int, start: float, turn: Turn, answer: Any, error: BaseException | None
+        self,
+        passage: Passage,
+        node: int,
+        turn: Turn,
+        answer: Any,
+        error: BaseException | None,
+        step: str = "",
     ) -> None:
-        """A step has ended: its external work goes away, or the node is settled."""
-        course = passage.course
-        assert course is not None
-        made = self._plan.nodes[node]
-        acquiring = course.acquiring(node)
-        step = "acquire" if acquiring else made.step
-        if self._watched:
-            stop = perf_counter()
-            self._tell(passage, node, step, start, stop, turn.lost or stop)
-        if error is None and not acquiring:
-            error = wrong_answer(made, answer)
-        if error is not None:
-            course.fail(node, blame(made, step, passage.event.id, error))
-        elif acquiring:
-            course.away(node)
-            work = passage.stream.work[node]
-            assert work is not None
-            task = self._start(_external(work, answer))
-            task.add_done_callback(partial(self._returned, passage, node, perf_counter()))
-            self._pause_at = 0.0  # the loop sends the request before the next module takes the core
-            return
-        else:
-            course.done(node, bool(answer) if made.decides else True)
-        self._follow(passage, course)
-
-    def _returned(self, passage: Passage, node: int, start: float, task: asyncio.Task[Any]) -> None:
-        """External work is over."""
-        if self._cancelled:
-            return
-        try:
-            self._take_back(passage, node, start, task)
-            self._wake()
-        except Exception as error:  # noqa: BLE001  # in a callback it would be logged, and the job would hang
-            self._break(error)
-
-    def _take_back(self, passage: Passage, node: int, start: float, task: asyncio.Task[Any]) -> None:
-        course, event = passage.course, passage.event
-        assert course is not None
-        if self._watched:
-            self._tell(passage, node, "external work", start, perf_counter(), start)
-        error = asyncio.CancelledError("the external work was cancelled") if task.cancelled() else task.exception()
+        """The last step of a node has ended, or one has failed."""
+        course, made = passage.course, self._plan.nodes[node]
+        if turn.lost:
+            wait = self._back(passage, node)
+            if self._watched and not step:
+                self._tell(passage, node, made.step, wait.since, turn.lost - wait.since)
         if error is None:
-            passage.results[node] = task.result()
-            course.back(node)
-            heapq.heappush(self._ready, (event.number, self._plan.nodes[node].rank, False, passage))
+            error = wrong_answer(made, answer)
+        if error is None:
+            course.settle(node, bool(answer) if made.decides else True)
+        elif course.given_up:
+            course.states[node] = SKIPPED if course.states[node] is EXTERNAL else FAILED
         else:
-            course.fail(node, blame(self._plan.nodes[node], "external work", event.id, error))
-            self._follow(passage, course)
+            course.fail(node, blame(made, step or made.step, passage.event.id, error))
+            if made.on_error == "stop":
+                self._intake.stop()
+            if made.on_error != "continue":
+                self._give_up(passage)
 
-    def _follow(self, passage: Passage, course: Course) -> None:
-        """Queue what may start now, drop what nobody reads any more."""
-        event = passage.event
+    def _back(self, passage: Passage, node: int) -> Wait:
+        """A node no longer waits."""
+        wait = passage.waits.pop(node)
+        passage.course.out -= 1
+        if wait.cancelled:  # and took no notice of it
+            _uncancel()
+        return wait
+
+    def _give_up(self, passage: Passage, *, everything: bool = False) -> None:
+        """Nothing more starts for this event; its external work is cancelled, and `everything` that waits."""
+        course = passage.course
+        course.give_up()
+        course.out -= self._bounds.withdraw(passage)
+        for node in passage.granted:
+            self._give_back(node)
+        passage.granted.clear()
+        for wait in passage.waits.values():
+            self._cancel(wait, everything=everything)
+
+    def _cancel(self, wait: Wait, *, everything: bool = False) -> None:
+        external = wait.step == EXTERNAL_WORK
+        if (external or everything) and not wait.cancelled:
+            self._ledger.cancelled += external
+            wait.cancelled = True
+            wait.task.cancel()
+
+    def _take(self, passage: Passage, node: int) -> bool:
+        """Start a call of a bounded node, or queue it and answer False."""
+        if node in passage.granted:
+            passage.granted.remove(node)
+            return True
+        if self._bounds.take(node, passage.event.number, passage):
+            return True
+        passage.course.out += 1
+        return False
+
+    def _give_back(self, node: int) -> None:
+        """A call of a bounded node has ended: the next may start."""
+        for other, waiting in self._bounds.release(node):
+            waiting.course.out -= 1
+            waiting.granted.add(other)
+            heappush(waiting.course.ready, other)
+            self._queue(waiting)
+
+    def _queue(self, passage: Passage) -> None:
+        """The event can go on."""
+        if passage is not self._at and passage.course.ready and not passage.queued:
+            passage.queued = True
+            heappush(self._ready, (passage.event.number, passage))
+
+    def _follow(self, passage: Passage) -> None:
+        """Drop what nobody reads any more; let the event go on, or end."""
+        course = passage.course
         if course.drops:
-            products = event._products
+            products = passage.event._products
             for slot in course.drops:
                 products[slot] = ABSENT
             course.drops.clear()
-        if course.ended and event._results is None:
-            event._results = course.path_results()
-        if course.ready:
-            nodes, number = self._plan.nodes, event.number
-            for node in course.ready:
-                heapq.heappush(self._ready, (number, nodes[node].rank, False, passage))
-            course.ready.clear()
-        if course.finished:
-            self._end(passage, course)
+        if passage is self._at:  # its driver waits, or is about to go on
+            return
+        if course.ended and not course.ready and not course.out:
+            self._end(passage)
+        else:
+            self._queue(passage)
 
-    def _tell(
-        self, passage: Passage, node: int, step: str | None, start: float, stop: float, waited_from: float
-    ) -> None:
-        step = step or self._plan.nodes[node].step
-        self._audience.step(node, step, passage.event.number, start, stop, waited_from - start)
+    # --- clocks and listeners
+
+    def _since(self, otherwise: float) -> float:
+        """When the step that is running began, if that was noted."""
+        return self._stamps[-1] if self._stamps else self._began if self._step else otherwise
+
+    def _unclock(self, passage: Passage) -> None:
+        """A clocked run of steps has ended; without listeners the clock is read on only if they were long."""
+        stamps = self._stamps
+        if not self._watched and stamps:
+            self._clocked = stamps[-1] - stamps[0] > (len(stamps) - 1) * LONG_STEP
+        self._tell_walked(passage)
+
+    def _tell_walked(self, passage: Passage) -> None:
+        """Tell of the steps that followed each other without waiting."""
+        stamps, trail = self._stamps, self._trail
+        if self._watched and len(stamps) > 1:
+            first = self._first
+            steps = trail if first == COURSE else range(first, first + len(stamps) - 1)
+            self._audience.walked(passage.event.number, steps, stamps)
+        if self._first != COURSE:
+            self._first += max(0, len(stamps) - 1)
+        stamps.clear()
+        trail.clear()
+
+    def _tell(self, passage: Passage, node: int, step: str, began: float, busy: float) -> None:
+        if step == EXTERNAL_WORK:
+            busy = 0.0
+        elif spent := passage.stream.spent.pop(node, 0.0):
+            busy += spent
+        self._audience.step(node, step, passage.event.number, began, perf_counter(), busy)
 
 
-async def _external(work: Callable[[Any], Awaitable[Any]], acquired: Any) -> Any:
-    return await work(acquired)
+class GivenUp(Exception):
+    """The event was given up while a step was under way."""
 
 
 @coroutine
@@ -466,8 +702,12 @@ def _yield_to_loop() -> Generator[None, None, None]:
 
 
 def _recovered(cancelled: asyncio.CancelledError) -> asyncio.CancelledError:
-    """A module was cancelled from inside, not by us: its task goes on with other modules."""
+    """A module was cancelled, not the job: its task goes on with other modules."""
+    _uncancel()
+    return cancelled
+
+
+def _uncancel() -> None:
     if (task := asyncio.current_task()) is not None:
         while task.cancelling():
             task.uncancel()
-    return cancelled

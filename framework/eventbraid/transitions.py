@@ -19,26 +19,35 @@ class Transitions:
     """The copies that have begun, to be ended in the reverse order."""
 
     def __init__(self, plan: Plan, streams: Sequence[Stream]) -> None:
+        self._plan = plan
         self._begun: list[tuple[Node, Module]] = []
-        self._copies: list[tuple[Node, Module]] = []
-        seen: set[int] = set()
-        used = set(plan.order)
+        self._seen: set[int] = set()
+        self._streams = list(streams)
+
+    def _copies(self, streams: Sequence[Stream]) -> list[tuple[Node, Module]]:
+        """The copies that no earlier stream has."""
+        copies: list[tuple[Node, Module]] = []
         for stream in streams:
-            for node in plan.nodes:
-                module = stream.modules[node.index]
-                if module is not None and node.index in used and id(module) not in seen:
-                    seen.add(id(module))
-                    self._copies.append((node, module))
+            for node, module in zip(self._plan.nodes, stream.modules, strict=False):
+                if module is not None and id(module) not in self._seen:
+                    self._seen.add(id(module))
+                    copies.append((node, module))
+        return copies
 
     async def begin(self, resources: Resources) -> None:
-        """Connect every copy to what the job shares, then begin it; raises at the first that fails."""
-        for node, module in self._copies:
+        """Begin every copy of the first streams; see `add`."""
+        await self.add(self._streams, resources)
+
+    async def add(self, streams: Sequence[Stream], resources: Resources) -> None:
+        """Connect every new copy to what the job shares, then begin it; raises at the first that fails."""
+        copies = self._copies(streams)
+        for node, module in copies:
             try:
                 await module._connect(resources)
             except EventbraidError as error:
                 error.add_note(f"needed by module {node.label!r}")
                 raise
-        for node, module in self._copies:
+        for node, module in copies:
             await _call(node, "begin_job", module.begin_job)
             self._begun.append((node, module))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeAlias
 
 from eventbraid.copies import Stream
-from eventbraid.course import Course
+from eventbraid.course import Course, Rules
 from eventbraid.event import Event
 from eventbraid.plan import Plan
+from eventbraid.states import State
 
 __all__ = ["Leg", "course_at", "drops_by_leg", "legs_of"]
 
@@ -20,39 +21,46 @@ Leg: TypeAlias = tuple[int, bool, tuple[Callable[[Event], Any], ...], tuple[int,
 """A part of the walk for one stream: where it ends, whether all calls are awaited, these, the slots to drop then."""
 
 
-def drops_by_leg(plan: Plan) -> list[tuple[int, ...]]:
-    """For each leg of the walk the slots that nobody reads after it."""
+def drops_by_leg(plan: Plan) -> dict[int, tuple[int, ...]]:
+    """The slots that nobody reads after each leg of the walk, by the node where the leg ends."""
     last: dict[int, int] = {}
-    for place, node in enumerate(plan.walk):
-        for slot in (*plan.nodes[node].reads, *plan.nodes[node].writes):
-            last[slot] = place
-    for node in plan.order[len(plan.walk) :]:
-        for slot in plan.nodes[node].reads:
+    for node in plan.nodes[: plan.walk]:
+        for slot in (*node.reads, *node.writes):
+            if slot in plan.heavy:
+                last[slot] = node.index
+    for node in plan.nodes[plan.walk : plan.used]:
+        for slot in node.reads:
             last.pop(slot, None)
-    if len(plan.walk) == len(plan.order):  # the event is over then, and with it all that is left
-        last = {slot: place for slot, place in last.items() if place // LEG < (len(plan.walk) - 1) // LEG}
-    legs = range(0, len(plan.walk), LEG)
-    return [tuple(slot for slot, place in last.items() if place // LEG == first // LEG) for first in legs]
+    ends: dict[int, tuple[int, ...]] = {}
+    for slot, node in last.items():
+        end = min((node // LEG + 1) * LEG, plan.walk)
+        ends[end] = (*ends.get(end, ()), slot)
+    if plan.walk == plan.used:  # the event is over then, and with it all that is left
+        ends.pop(plan.walk, None)
+    return ends
 
 
-def legs_of(plan: Plan, stream: Stream, drops: Sequence[tuple[int, ...]]) -> tuple[Leg, ...]:
+def legs_of(plan: Plan, stream: Stream, drops: dict[int, tuple[int, ...]]) -> tuple[Leg, ...]:
     """The walk of one stream."""
-    calls = [stream.final[node] for node in plan.walk]
-    legs = [tuple(calls[first : first + LEG]) for first in range(0, len(calls), LEG)]
-    return tuple(
-        (number * LEG + len(leg), all(map(iscoroutinefunction, leg)), leg, slots)
-        for number, (leg, slots) in enumerate(zip(legs, drops, strict=True))
-    )
+    cuts = sorted({0, plan.walk, *drops})
+    legs: list[Leg] = []
+    for first, last in zip(cuts, cuts[1:], strict=False):
+        calls = stream.final[first:last]
+        legs.append((last, all(map(iscoroutinefunction, calls)), calls, drops.get(last, ())))
+    return tuple(legs)
 
 
-def course_at(plan: Plan, place: int | None) -> Course:
-    """The course of an event whose walk came to `place`, or to its end."""
-    course = Course(plan).begin()
-    for node in plan.walk[:place]:
-        course.start(node)
-        course.done(node)
-    if place is not None:
-        course.start(plan.walk[place])
-    course.ready = [node for node in course.ready if course.is_ready(node)]
-    course.drops = []
+def course_at(rules: Rules, place: int, waiting: bool) -> Course:
+    """The course of an event whose walk came to `place`, where the module has started if it is `waiting`."""
+    course = Course(rules).begin()
+    if rules.end in course.ready:  # no path names a module: what runs after them begins at once
+        course.ready.remove(rules.end)
+        course.end_paths()
+    walked = place + waiting
+    for node in range(walked):
+        course.states[node] = State.RUNNING
+        if node < place:
+            course.settle(node)
+    course.ready = sorted(node for node in course.ready if node >= walked)
     return course
+

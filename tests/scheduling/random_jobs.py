@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -29,6 +29,9 @@ class Behaviour:
     raises_every: int = 1
     passes_every: int = 2
     optional: bool = True
+    tolerant: bool = False
+    on_error: str | None = None
+    offload: bool = False
 
 
 class Raised(Exception):
@@ -67,13 +70,15 @@ async def wait(times: int) -> None:
 
 
 def _namespace(behaviour: Behaviour) -> dict[str, Any]:
-    inputs = {f"in{n}": Input[int](label) for n, label in enumerate(behaviour.reads)}
+    inputs = {f"in{n}": Input[int](label, optional=behaviour.tolerant) for n, label in enumerate(behaviour.reads)}
     return {
         **inputs,
         "behaviour": behaviour,
         "kind": behaviour.kind,
         "limit": behaviour.limit,
         "resources": behaviour.resources,
+        "on_error": behaviour.on_error,
+        "offload": behaviour.offload and behaviour.plain and not behaviour.sort.startswith("external"),
     }
 
 
@@ -166,6 +171,9 @@ def behaviours(draw: st.DrawFn, number: int, readable: list[str]) -> Behaviour:
         raises_every=draw(st.integers(2, 5)),
         passes_every=draw(st.integers(2, 4)),
         optional=draw(st.booleans()),
+        tolerant=draw(st.booleans()),
+        on_error=draw(st.sampled_from([None, None, None, "stop", "skip", "continue"])),
+        offload=draw(st.booleans()),
     )
 
 
@@ -180,6 +188,16 @@ class RandomJob:
     events: int
     streams: int
     on_error: str
+
+    @property
+    def continues(self) -> bool:
+        """No failure gives up an event."""
+        return all((b.on_error or self.on_error) == "continue" for b in self.behaviours)
+
+    def tolerant(self) -> RandomJob:
+        """The same job, which never gives up an event."""
+        behaviours = tuple(replace(b, on_error=None) for b in self.behaviours)
+        return replace(self, behaviours=behaviours, on_error="continue")
 
     def job(self) -> Job:
         return Job(

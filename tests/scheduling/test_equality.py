@@ -44,21 +44,40 @@ def failures(report: Report) -> list[tuple[str, str, str, str]]:
     return [(str(f.event), f.error.label, f.error.step, str(f.error)) for f in report.failures]
 
 
+def failed(report: Report) -> list[str]:
+    return list(dict.fromkeys(str(failure.event) for failure in report.failures))
+
+
+def ambiguous(random: RandomJob, possible: list[tuple[str, str, str, str]]) -> bool:
+    """In some event one module would stop the job and another skip the event: the first to fail decides."""
+    policies = {b.label: b.on_error or random.on_error for b in random.behaviours}
+    found = {(event, policies[label]) for event, label, _, _ in possible}
+    return any((event, "skip") in found for event, policy in found if policy == "stop")
+
+
 def check_equal(random: RandomJob, loop_factory: Any = None) -> None:
     blocking, expected_rows, expected_error = outcome(random.job(), "blocking", loop_factory)
     braided, rows, error = outcome(random.job(), "async", loop_factory)
-    assert str(error) == str(expected_error)
+    possible = failures(outcome(random.tolerant().job(), "blocking", loop_factory)[0])
     assert braided.events.read == braided.events.passed + braided.events.failed + braided.events.not_selected
+    assert set(failures(braided)) <= set(possible)
+    if ambiguous(random, possible):
+        return
     if error is None:
+        assert expected_error is None
         assert braided.events == blocking.events
         assert braided.paths == blocking.paths
-        assert failures(braided) == failures(blocking)
+        assert failed(braided) == failed(blocking)
         assert rows == expected_rows
-        assert {label: times.calls for label, times in braided.modules.items()} == {
-            label: times.calls for label, times in blocking.modules.items()
-        }
+        if braided.events.failed == 0 or random.continues:
+            assert failures(braided) == failures(blocking)
+            assert {label: times.calls for label, times in braided.modules.items()} == {
+                label: times.calls for label, times in blocking.modules.items()
+            }
     else:  # events that were in flight when the first failed still end
-        assert failures(braided)[: len(failures(blocking))] == failures(blocking)
+        assert expected_error is not None
+        assert error.event == expected_error.event
+        assert failed(braided)[: len(failed(blocking))] == failed(blocking)
         assert rows[: len(expected_rows)] == expected_rows
         assert braided.events.read >= blocking.events.read
 

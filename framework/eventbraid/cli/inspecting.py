@@ -36,7 +36,7 @@ def check(job: JobFile, server: Servers = None, set_: Settings = None, json: Jso
     out = console()
     for warning in warnings:
         out.print(f"warning: {warning}")
-    out.print(f"{plan.name}: {len(plan.order)} modules and outputs, {len(plan.paths)} paths, no fault")
+    out.print(f"{plan.name}: {plan.used} modules and outputs, {len(plan.paths)} paths, no fault")
     write_json({"faults": faults, "warnings": list(warnings)}, json)
 
 
