@@ -17,21 +17,34 @@ from eventbraid.event import PathResult, PathState
 from eventbraid.plan import Path, Plan
 from eventbraid.states import SETTLED, State
 
-__all__ = ["CALL", "FULL", "SIMPLE", "Course", "Rules", "path_result"]
+__all__ = ["CALL", "END", "FULL", "SIMPLE", "Course", "Rules", "path_result"]
 
-IDLE, WAITING, READY = State.IDLE, State.WAITING, State.READY
+IDLE, WAITING, READY, RUNNING = State.IDLE, State.WAITING, State.READY, State.RUNNING
 DONE, FAILED, SKIPPED = State.DONE, State.FAILED, State.SKIPPED
 
 CLOSED: Final = -1
+PASSED: Final = PathResult(PathState.PASS)
 
-SIMPLE, CALL, FULL = 0, 1, 2
-"""How much a node asks for: one call and its readers; one call and `settle`; more than one call."""
+SIMPLE, CALL, FULL, END = 0, 1, 2, 3
+"""How much a node asks for: one call and its readers; one call and `settle`; more than one call; `end_paths`."""
 
 
 class Rules:
     """What all courses of a plan have in common, laid out for the loop that carries events out."""
 
-    __slots__ = ("end", "frees", "on_paths", "plan", "readers", "readers_left", "sorts", "unmet")
+    __slots__ = (
+        "end",
+        "endings",
+        "frees",
+        "on_paths",
+        "plan",
+        "readers",
+        "readers_left",
+        "simple",
+        "sorts",
+        "stages",
+        "unmet",
+    )
 
     states: ClassVar[type[list[State]]] = list
     """What courses keep their states in; tests put `CheckedStates` here."""
@@ -41,16 +54,24 @@ class Rules:
         nodes = plan.nodes[: plan.used]
         self.end = end = plan.used
         """The node that stands for the end of all paths."""
+        last = _last_of_paths(plan)
         self.readers: list[tuple[int, ...]] = [
-            (*node.readers, end) if node.on_path else node.readers for node in nodes
+            (*node.readers, end) if node.index in last else node.readers for node in nodes
         ] + [()]
-        self.sorts = [_sort(plan, node) for node in range(end)] + [FULL]
-        self.unmet = [len(node.needs) for node in nodes] + [sum(node.on_path for node in nodes)]
+        self.simple = [not (node.decides or node.frees) for node in nodes]
+        """Nodes whose end is nothing but one need less for each reader."""
+        self.sorts = [
+            FULL if node.external or node.bounded else SIMPLE if self.simple[node.index] else CALL for node in nodes
+        ] + [END]
+        self.endings = [node for node in nodes if node.ending]
+        self.unmet = [len(node.needs) for node in nodes] + [len(last)]
         self.on_paths: list[list[int]] = [[] for _ in nodes]
         """The paths that each node is on."""
         for number, path in enumerate(plan.paths):
             for element in path.elements:
                 self.on_paths[element].append(number)
+        self.stages = [[self._woken(stage) for stage in path.stages] for path in plan.paths]
+        """For each stage of each path what is sure to run when it opens."""
         self.frees = [tuple(slot for slot in node.reads if slot in plan.heavy) for node in nodes]
         self.readers_left = [0] * plan.size
         for slots in self.frees:
@@ -59,11 +80,26 @@ class Rules:
 
 
 
-def _sort(plan: Plan, number: int) -> int:
-    node = plan.nodes[number]
-    if node.external or node.bounded:
-        return FULL
-    return CALL if node.decides or node.frees else SIMPLE
+    def _woken(self, stage: tuple[int, ...]) -> tuple[int, ...]:
+        nodes = self.plan.nodes
+        return tuple(dict.fromkeys(each for node in stage for each in (*nodes[node].wakes, node)))
+
+
+def _last_of_paths(plan: Plan) -> set[int]:
+    """The nodes on paths that have all settled only when every node on a path has.
+
+    A node that is read by another in the very same stages settles before that one does, or with it.
+    """
+    stages: dict[int, set[tuple[int, int]]] = {}
+    for number, path in enumerate(plan.paths):
+        for place, stage in enumerate(path.stages):
+            for node in stage:
+                stages.setdefault(node, set()).add((number, place))
+    return {
+        node
+        for node, mine in stages.items()
+        if not any(stages.get(reader) == mine for reader in plan.nodes[node].readers)
+    }
 
 
 class Course:
@@ -139,8 +175,10 @@ class Course:
 
     def path_results(self) -> dict[str, PathResult]:
         """How each path ended."""
-        plan = self._rules.plan
-        return {path.name: path_result(plan, path, self.states, self._passed) for path in plan.paths}
+        plan, stages, passed = self._rules.plan, self._stages, self._passed
+        if self.errors or CLOSED in stages:
+            return {path.name: path_result(plan, path, self.states, passed) for path in plan.paths}
+        return {path.name: PASSED for path in plan.paths}
 
     def settle(self, node: int, passed: bool = True) -> None:
         """The node ended well; `passed` is a filter's decision."""
@@ -164,15 +202,12 @@ class Course:
         """All paths have ended: wake what runs after them; how each path ended."""
         self.ended = True
         rules = self._rules
-        plan = rules.plan
-        self.states[rules.end] = State.RUNNING
+        self.states[rules.end] = RUNNING
         self.states[rules.end] = DONE
         results = self.path_results()
-        for node in plan.nodes[: plan.used]:
-            if not node.ending:
-                continue
+        for node in rules.endings:
             if not node.select or any(results[path].passed for path in node.select):
-                self._wake(node.index)
+                self._wake((*node.wakes, node.index))
             elif self.states[node.index] is IDLE:
                 self._skip(node.index)
         return results
@@ -185,16 +220,15 @@ class Course:
             if state is IDLE or state is WAITING or state is READY:
                 self.states[node] = SKIPPED
 
-    def _wake(self, node: int) -> None:
-        """The node is sure to run, and so is every producer on demand that it needs."""
-        states = self.states
-        if states[node] is not IDLE:
-            return
-        for each in (*self._rules.plan.nodes[node].wakes, node):
-            if states[each] is IDLE:
-                states[each] = WAITING
-                if self.unmet[each] == 0:
-                    self._met(each)
+    def _wake(self, nodes: Iterable[int]) -> None:
+        """These are sure to run."""
+        states, unmet = self.states, self.unmet
+        for node in nodes:
+            if states[node] is IDLE:
+                states[node] = WAITING
+                if not unmet[node]:
+                    states[node] = READY
+                    heappush(self.ready, node)
 
     def _met(self, node: int) -> None:
         """All inputs of a waiting node are settled."""
@@ -211,9 +245,11 @@ class Course:
         if made.frees:
             self._free(made.writes, rules.frees[node])
         for reader in rules.readers[node]:
-            unmet[reader] -= 1
-            if unmet[reader] == 0 and states[reader] is WAITING:
-                self._met(reader)
+            left = unmet[reader] - 1
+            unmet[reader] = left
+            if not left and states[reader] is WAITING:
+                states[reader] = READY
+                heappush(self.ready, reader)
         if made.decides:
             for path in rules.on_paths[node]:
                 self._advance(path)
@@ -234,8 +270,7 @@ class Course:
         stages = plan.paths[number].stages
         while (stage := self._stages[number]) != CLOSED and stage < len(stages):
             last = stages[stage][-1]
-            for node in stages[stage]:
-                self._wake(node)
+            self._wake(self._rules.stages[number][stage])
             if not plan.nodes[last].decides or self.states[last] not in SETTLED:
                 return
             if self._passed[last] and self.states[last] is DONE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from eventbraid.copies import Stream
@@ -27,6 +28,10 @@ class Wait:
     def __init__(self, step: str, since: float, task: asyncio.Task[Any]) -> None:
         self.step, self.since, self.task = step, since, task
         self.cancelled = False
+
+    def begin(self, step: str) -> None:
+        """The next step of the same module begins, in the same task."""
+        self.step, self.since = step, perf_counter()
 
 
 class Passage:

@@ -57,27 +57,13 @@ class Node:
     """The readers that fail when this node does: those that need one of its products."""
     frees: bool
     """It reads or puts a product that is worth dropping early."""
+    step: str
+    """The name of its final step."""
+    bounded: bool
+    """Not every call may start at once."""
+    guarded: bool
+    """Its steps have a timeout, or go to a thread."""
 
-    @property
-    def step(self) -> str:
-        """The name of its final step."""
-        return self.module._steps[-1] if isinstance(self.module, Module) else "write"
-
-    @property
-    def bounded(self) -> bool:
-        """True when not every call may start at once."""
-        module = self.module
-        return isinstance(module, Module) and (
-            module.kind == "serial" or module.limit is not None or bool(module.resources)
-        )
-
-    @property
-    def guarded(self) -> bool:
-        """True when its steps have a timeout, or go to a thread."""
-        module = self.module
-        return isinstance(module, Module) and (
-            module.offload or module.module_timeout is not None or module.external_timeout is not None
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +320,9 @@ def _compile(
                 wakes=moved(wakes[node]),
                 spoils=moved(each for each in after if not _tolerates(modules[each], node, table)),
                 frees=not heavy.isdisjoint((*slots, *writes)),
+                step=module._steps[-1] if isinstance(module, Module) else "write",
+                bounded=_is_bounded(module),
+                guarded=_is_guarded(module),
             )
         )
     paths = tuple(
@@ -353,6 +342,18 @@ def _compile(
         walk=_walk(made[: len(used)], paths),
         on_error=job.on_error,
         warnings=tuple(_warnings(job, [made[place[node]] for node in nodes])),
+    )
+
+
+def _is_bounded(module: Module | OutputModule) -> bool:
+    return isinstance(module, Module) and (
+        module.kind == "serial" or module.limit is not None or bool(module.resources)
+    )
+
+
+def _is_guarded(module: Module | OutputModule) -> bool:
+    return isinstance(module, Module) and (
+        module.offload or module.module_timeout is not None or module.external_timeout is not None
     )
 
 

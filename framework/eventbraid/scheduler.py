@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from eventbraid.bounds import Bounds
 from eventbraid.copies import Stream, blame, wrong_answer
-from eventbraid.course import FULL, SIMPLE, Course, Rules
+from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
 from eventbraid.errors import EventbraidError
 from eventbraid.event import ABSENT, Event
 from eventbraid.intake import Intake
@@ -218,7 +218,11 @@ class Scheduler:
                 passage.queued = False
                 await self._carry(passage, turn)
             elif (entered := self._admit()) is not None:
-                turn = await self._walk(entered, turn)
+                if self._plan.walk:
+                    turn = await self._walk(entered, turn)
+                else:
+                    self._branch(entered, 0, waiting=False)
+                    await self._carry(entered, turn)
             else:
                 break
             if self._turn is not turn:  # a module waited, and the turn was taken
@@ -398,7 +402,7 @@ class Scheduler:
         """Run what is ready of an event, until nothing is, a module waits, or the slice is over."""
         event, course = passage.event, passage.course
         ready, states, unmet = course.ready, course.states, course.unmet
-        readers, finals = self._rules.readers, passage.stream.final
+        readers, simple, finals = self._rules.readers, self._rules.simple, passage.stream.final
         stamps, trail, clocked = self._stamps, self._trail, self._clocked
         if clocked:
             self._first = COURSE
@@ -412,27 +416,30 @@ class Scheduler:
                 while ready:
                     node = heappop(ready)
                     sort = sorts[node]
-                    if sort == FULL:
+                    if sort < FULL:
+                        self._node = node
+                        states[node] = RUNNING
+                        answer = finals[node](event)
+                        if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
+                            answer = await answer
+                            if turn.lost:
+                                self._conclude(passage, node, turn, answer, None)
+                                self._follow(passage)
+                                return
+                    elif sort == END:
+                        event._results = course.end_paths()
+                        continue
+                    else:
                         if stamps:
                             self._tell_walked(passage)
-                        await self._step_through(passage, node, turn)
+                        answer = None
+                        ended = await self._step_through(passage, node, turn)
                         if turn.lost:
                             return
-                        sorts = course.sorts
-                        if clocked:
+                        if ended:
+                            sort = SIMPLE if simple[node] else CALL
+                        elif clocked:
                             stamps.append(perf_counter())
-                            if stamps[-1] > self._pause_at:
-                                break
-                        continue
-                    self._node = node
-                    states[node] = RUNNING
-                    answer = finals[node](event)
-                    if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
-                        answer = await answer
-                        if turn.lost:
-                            self._conclude(passage, node, turn, answer, None)
-                            self._follow(passage)
-                            return
                     if sort == SIMPLE and answer is None:
                         states[node] = DONE
                         for reader in readers[node]:
@@ -441,13 +448,14 @@ class Scheduler:
                             if not left and states[reader] is WAITING:
                                 states[reader] = READY
                                 heappush(ready, reader)
-                    else:
+                    elif sort != FULL:
                         self._conclude(passage, node, turn, answer, None)
-                        sorts = course.sorts
+                    sorts = course.sorts
                     if clocked:
                         now = perf_counter()
+                        if stamps:
+                            trail.append(node)
                         stamps.append(now)
-                        trail.append(node)
                         if now > self._pause_at:
                             break
             except asyncio.CancelledError as cancelled:
@@ -476,61 +484,72 @@ class Scheduler:
             self._follow(passage)
         return bool(turn.lost)
 
-    async def _step_through(self, passage: Passage, node: int, turn: Turn) -> None:
-        """What takes more than a call: an end of paths, a bounded module, acquire, external work and final step."""
-        course = passage.course
-        if node == self._rules.end:
-            passage.event._results = course.end_paths()
-            return
-        if (spoilt := course.spoilt.get(node)) is not None:
+    async def _step_through(self, passage: Passage, node: int, turn: Turn) -> bool:
+        """The next step of a bounded node, or acquire and external work of one, and its final step.
+
+        Where the work waits, the final step comes when it is the event's turn again. True where the node has
+        ended well, keeping the turn, and is to be settled.
+        """
+        course, made, stream = passage.course, self._plan.nodes[node], passage.stream
+        if course.spoilt and (spoilt := course.spoilt.get(node)) is not None:
             course.fail(node, spoilt)
-            return
-        made, stream, states = self._plan.nodes[node], passage.stream, course.states
-        acquire, work = stream.acquire[node], stream.work[node]
-        bounded = made.bounded
+            return False
+        bounded, watched, states, results = made.bounded, self._watched, course.states, passage.results
         if bounded and not self._take(passage, node):
-            return
-        arguments: tuple[Any, ...] = (passage.event,)
+            return False
+        self._node = node
         answer: Any = None
         error: BaseException | None = None
-        self._node = node
+        if watched:
+            self._began = perf_counter()
         step = made.step
         try:
-            if acquire is not None and work is not None and node not in passage.results:
-                step = self._begin_step(passage, node, turn, "acquire")
-                states[node] = ACQUIRING
-                acquired: Any = acquire(passage.event)
-                if acquired.__class__ is CoroutineType or hasattr(acquired, "__await__"):
-                    acquired = await acquired
-                if bounded:
-                    self._give_back(node)
-                    bounded = False
-                if course.given_up:
-                    raise GivenUp
-                self._end_step(passage, node, turn)
-                step = self._begin_step(passage, node, turn, EXTERNAL_WORK)
-                states[node] = EXTERNAL
-                result = await work(acquired)
-                if course.given_up:
-                    raise GivenUp
-                self._end_step(passage, node, turn)
-                states[node] = READY
-                passage.results[node] = result
-                if turn.lost:  # the oldest event's result goes first
-                    self._back(passage, node)
-                    heappush(course.ready, node)
-                    self._follow(passage)
-                    return
-                if made.bounded and not self._take(passage, node):
-                    self._step = ""
-                    return
-                bounded = made.bounded
-            if acquire is not None:
-                arguments = (passage.event, passage.results.pop(node))
-            step = self._begin_step(passage, node, turn, made.step)
-            states[node] = RUNNING
-            answer = stream.final[node](*arguments)
-            if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+            if (work := stream.work[node]) is None:
+                self._step = step
+                states[node] = RUNNING
+                answer = stream.final[node](passage.event)
+            else:
+                if node not in results:
+                    acquire: Any = stream.acquire[node]
+                    self._step = step = "acquire"
+                    states[node] = ACQUIRING
+                    acquired = acquire(passage.event)
+                    if acquired.__class__ is CoroutineType or hasattr(acquired, "__await__"):
+                        acquired = await acquired
+                    if bounded:
+                        self._give_back(node)
+                        bounded = False
+                    if course.given_up:
+                        raise GivenUp
+                    if watched:
+                        self._tell_step(passage, node, turn)
+                    step = EXTERNAL_WORK
+                    states[node] = EXTERNAL
+                    if turn.lost:
+                        passage.waits[node].begin(step)
+                    else:
+                        self._step = step
+                    result = await work(acquired)
+                    if course.given_up:
+                        raise GivenUp
+                    results[node] = result
+                    if watched:
+                        self._tell_step(passage, node, turn)
+                    states[node] = READY
+                    if turn.lost:  # the oldest event's result goes first
+                        self._back(passage, node)
+                        heappush(course.ready, node)
+                        self._follow(passage)
+                        return False
+                    if made.bounded:
+                        if not self._take(passage, node):
+                            self._step = ""
+                            return False
+                        bounded = True
+                self._step = step = made.step
+                states[node] = RUNNING
+                answer = stream.final[node](passage.event, results.pop(node))
+            if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
                 answer = await answer
         except asyncio.CancelledError as cancelled:
             if self._cancelled:
@@ -540,31 +559,26 @@ class Scheduler:
             error = raised
         if bounded:
             self._give_back(node)
-        self._end_step(passage, node, turn)
+        if watched:
+            self._tell_step(passage, node, turn)
         if not turn.lost:
             self._step = ""
+            if error is None and answer is None and not made.decides:
+                return True
         self._conclude(passage, node, turn, answer, error, step)
         if turn.lost:
             self._follow(passage)
+        return False
 
-    def _begin_step(self, passage: Passage, node: int, turn: Turn, step: str) -> str:
-        now = perf_counter()
-        if turn.lost:
-            wait = passage.waits[node]
-            wait.step, wait.since = step, now
-        else:
-            self._step, self._began = step, now
-        return step
-
-    def _end_step(self, passage: Passage, node: int, turn: Turn) -> None:
-        if not self._watched:
-            return
+    def _tell_step(self, passage: Passage, node: int, turn: Turn) -> None:
+        """Tell of a step that has ended; the next begins now."""
         now = perf_counter()
         if turn.lost:
             wait = passage.waits[node]
             self._tell(passage, node, wait.step, wait.since, max(0.0, turn.lost - wait.since))
         else:
             self._tell(passage, node, self._step, self._began, now - self._began)
+            self._began = now
 
     def _conclude(
         self,
@@ -606,6 +620,7 @@ class Scheduler:
         """Nothing more starts for this event; its external work is cancelled, and `everything` that waits."""
         course = passage.course
         course.give_up()
+        passage.results.clear()
         course.out -= self._bounds.withdraw(passage)
         for node in passage.granted:
             self._give_back(node)
@@ -663,7 +678,9 @@ class Scheduler:
 
     def _since(self, otherwise: float) -> float:
         """When the step that is running began, if that was noted."""
-        return self._stamps[-1] if self._stamps else self._began if self._step else otherwise
+        if self._stamps:
+            return self._stamps[-1]
+        return self._began if self._watched and self._step else otherwise
 
     def _unclock(self, passage: Passage) -> None:
         """A clocked run of steps has ended; without listeners the clock is read on only if they were long."""
