@@ -438,8 +438,6 @@ class Scheduler:
                             return
                         if ended:
                             sort = SIMPLE if simple[node] else CALL
-                        elif clocked:
-                            stamps.append(perf_counter())
                     if sort == SIMPLE and answer is None:
                         states[node] = DONE
                         for reader in readers[node]:
