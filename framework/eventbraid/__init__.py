@@ -20,6 +20,7 @@ from eventbraid.job import Job
 from eventbraid.module import Analyzer, Filter, Producer
 from eventbraid.parameters import Parameter
 from eventbraid.report import Report
+from eventbraid.section import Kept, Section
 
 __all__ = [
     "Analyzer",
@@ -33,6 +34,7 @@ __all__ = [
     "Filter",
     "Input",
     "Job",
+    "Kept",
     "MissingExtra",
     "ModuleError",
     "Output",
@@ -42,6 +44,7 @@ __all__ = [
     "Producer",
     "ProductError",
     "Report",
+    "Section",
     "ServerError",
 ]
 __version__ = "0.1.0"

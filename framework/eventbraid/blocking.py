@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Coroutine, Mapping
 from time import perf_counter, thread_time
 from typing import Any
 
-from eventbraid.copies import Stream, blame, wrong_answer
+from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import path_result
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import Event, PathResult
+from eventbraid.event import Event, EventID, PathResult
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.plan import Node, Path, Plan
+from eventbraid.sections import Block, Sections
 from eventbraid.services.audience import Audience
 from eventbraid.states import State
 
@@ -34,9 +36,22 @@ class Blocking:
         self._ledger = ledger
         self._audience = audience
         self.in_flight = 0
+        self._node, self._step = 0, ""
+        self._due: deque[Coroutine[Any, Any, None]] = deque()
+        self._moving = False
+        self._sections = Sections(plan, stream, self._take_on) if plan.lumis else None
 
     async def run(self) -> None:
         """Read and process all events in order."""
+        try:
+            await self._run()
+        finally:
+            for work in self._due:
+                work.close()
+            if self._sections is not None:
+                await self._sections.abandon()
+
+    async def _run(self) -> None:
         intake, ledger = self._intake, self._ledger
         try:
             while not intake.ended and ledger.fatal is None:
@@ -45,22 +60,71 @@ class Blocking:
                     if not intake.ended:
                         await intake.load()
                     continue
+                block = await self._block(entry.id)
                 if entry.id.event == 0:
-                    continue
+                    continue  # it only opens a section
                 self.in_flight = 1
-                await self._process(Event(self._plan, entry, intake.read - 1))
+                await self._process(Event(self._plan, entry, intake.read - 1), block)
                 self.in_flight = 0
                 if ledger.writing_due:
                     await ledger.write()
                 await asyncio.sleep(0)  # signals and the control service are served between events
         except EventbraidError as error:
             ledger.stopped_by(error)
+        if self._sections is not None:
+            self._sections.close()
+            await self._move_on()
 
-    async def _process(self, event: Event) -> None:
+    def _take_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """What one end leads to comes before what was due after it: the end of a run before the next one's begin."""
+        if self._moving:
+            self._due.appendleft(work)
+        else:
+            self._due.append(work)
+
+    async def _block(self, id_: EventID) -> Block | None:
+        """The section of an event, begun."""
+        if self._sections is None:
+            return None
+        block = self._sections.block(id_)
+        await self._move_on()
+        return block
+
+    async def _move_on(self) -> None:
+        """End and begin the sections that are due, one after the other."""
+        self._moving = True
+        while self._due:
+            await self._due.popleft()
+        self._moving = False
+        if self.section_errors:
+            self._intake.stop()
+
+    @property
+    def section_errors(self) -> list[ModuleError]:
+        """What begins, ends and flushes of sections have raised."""
+        return self._sections.errors if self._sections is not None else []
+
+    async def _process(self, event: Event, block: Block | None) -> None:
         if self._audience:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
-        results = await passing.results()
+        try:
+            if block is not None and self._sections is not None:
+                block.inside += 1
+                event._lumi = block.section
+                await self._sections.enter(self._stream, block)
+            async with asyncio.timeout(self._plan.deadline) as limit:
+                results = await passing.results()
+        except ModuleError as error:  # of a section's begin
+            results = passing.fail(self._plan.labels.index(error.label), error)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            error = late(self._plan, self._node, self._step, event.id)
+            results = passing.fail(self._node, error)
+            passing.stops = self._plan.nodes[self._node].on_error == "stop"
+        if block is not None and self._sections is not None:
+            self._sections.leave(block)
         passed, failed = self._ledger.book(event, results, passing.errors, passing.given_up)
         if passing.stops:
             self._intake.stop()
@@ -91,6 +155,7 @@ class Blocking:
 
     async def _timed(self, event: Event, node: Node, step: str, call: Any, *arguments: Any) -> Any:
         start, cpu = perf_counter(), thread_time()
+        self._node, self._step = node.index, step
         try:
             answer = call(*arguments)
             return await answer if inspect.isawaitable(answer) else answer
@@ -126,6 +191,12 @@ class _Passing:
             self.given_up = True
             return {}
         return results
+
+    def fail(self, node: int, error: ModuleError) -> Mapping[str, PathResult]:
+        """The event cannot be processed at all."""
+        self.errors[node] = error
+        self.given_up = self.stops = True
+        return {}
 
     async def _settle(self, node: Node) -> State:
         """Run a node unless it has run, or no path that it is on lets it."""

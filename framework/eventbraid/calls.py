@@ -18,7 +18,7 @@ OFFLOAD_THREADS: Final = 8
 
 
 class TimedOut(Exception):
-    """A step did not end within its module's timeout."""
+    """A step did not end within its module's timeout, or its event not before its deadline."""
 
 
 class Threads:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eventbraid.calls import Allowance, Call, Threads, offloaded, threaded, within
+from eventbraid.calls import Allowance, Call, Threads, TimedOut, offloaded, threaded, within
 from eventbraid.errors import ModuleError
 from eventbraid.event import Event, EventID
 from eventbraid.job import Mode
@@ -14,7 +14,7 @@ from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule, Row
 from eventbraid.plan import Node, Plan
 
-__all__ = ["Collect", "Copies", "Stream", "blame", "wrong_answer"]
+__all__ = ["Collect", "Copies", "Stream", "blame", "late", "wrong_answer"]
 
 Collect: TypeAlias = Callable[[int, int, Row], None]
 """Takes what an output keeps of an event: output number, event number, row."""
@@ -126,6 +126,11 @@ def blame(node: Node, step: str, event: EventID | None, error: BaseException) ->
     made = ModuleError(message, label=node.label, step=step, event=event, path=node.path)
     made.__cause__ = error
     return made
+
+
+def late(plan: Plan, node: int, step: str, event: EventID) -> ModuleError:
+    """The deadline of an event passed while this step of a node was under way."""
+    return blame(plan.nodes[node], step, event, TimedOut(f"the event's deadline of {plan.deadline:g} s passed"))
 
 
 def wrong_answer(node: Node, value: object) -> TypeError | None:

@@ -14,6 +14,7 @@ from eventbraid.errors import DataError, ProductError
 
 if TYPE_CHECKING:
     from eventbraid.plan import Plan
+    from eventbraid.section import Section
     from eventbraid.sources.base import Entry
 
 __all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState"]
@@ -132,7 +133,9 @@ class Event:
     once. NumPy arrays, alone or in dataclasses, tuples, lists and dicts, become read-only when put.
     """
 
-    __slots__ = ("_plan", "_products", "_results", "id", "number")
+    __slots__ = ("_lumi", "_plan", "_products", "_results", "id", "number")
+
+    _lumi: Section  # set where a module of the job wants to know of sections
 
     def __init__(self, plan: Plan, entry: Entry, number: int) -> None:
         self._plan = plan
@@ -180,6 +183,19 @@ class Event:
     def _peek(self, slot: int) -> Any:
         value = self._products[slot]
         return None if value is ABSENT else value
+
+    @property
+    def lumi(self) -> Section:
+        """The luminosity section of the event, with what modules keep for it."""
+        try:
+            return self._lumi
+        except AttributeError:
+            raise ProductError("no module of this job keeps anything for sections: declare it with Kept") from None
+
+    @property
+    def run(self) -> Section:
+        """The run of the event, with what modules keep for it."""
+        return self.lumi.run
 
     @property
     def path_results(self) -> Mapping[str, PathResult]:

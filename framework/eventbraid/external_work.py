@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from eventbraid.event import Event
 from eventbraid.module import Module
+from eventbraid.section import Section
 
 __all__ = ["ExternalFilter", "ExternalModule", "ExternalProducer"]
 
@@ -23,6 +24,10 @@ Result = TypeVar("Result")
 class ExternalModule(Module, Generic[Acquired, Result]):
     """The base of ExternalProducer and ExternalFilter."""
 
+    @classmethod
+    def follows_sections(cls) -> bool:
+        return super().follows_sections() or cls.flush_lumi is not ExternalModule.flush_lumi
+
     @abstractmethod
     def acquire(self, event: Event, /) -> Awaitable[Acquired] | Acquired:
         """Read the event and prepare what `external_work` takes."""
@@ -30,8 +35,16 @@ class ExternalModule(Module, Generic[Acquired, Result]):
 
     @abstractmethod
     async def external_work(self, acquired: Acquired, /) -> Result:
-        """Do the work elsewhere; cancelled when the job is."""
+        """Do the work elsewhere; cancelled when the job is, or when its event is given up."""
         raise NotImplementedError
+
+    def flush_lumi(self, lumi: Section, /) -> Awaitable[None] | None:
+        """Send what is held back: no other event will come to this module until some of those here have ended.
+
+        A module that collects the requests of several events overrides it. It is called when every event in
+        flight of a luminosity section is past this module or in its external work, and no other can be read
+        before: the section is over, or all streams are taken. It may be called again.
+        """
 
 
 class ExternalProducer(ExternalModule[Acquired, Result]):

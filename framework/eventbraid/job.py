@@ -28,7 +28,9 @@ class Job:
     `streams` bounds the events in flight. `on_error` says what a module's exception does: "stop" ends the
     job after the events in flight, "skip" gives up that event, "continue" only what depends on the module.
     `servers` are inference servers, "host:port"; with none a job that needs one starts its own, which
-    serves the folders of `models` and those of the installed packages.
+    serves the folders of `models` and those of the installed packages. An event that has not ended
+    `deadline` seconds after it was read is given up. `concurrent_lumis` and `concurrent_runs` bound the
+    sections that are open at the same time, where modules have begin or end of them.
     """
 
     name: str
@@ -41,6 +43,9 @@ class Job:
     servers: Sequence[str] = field(kw_only=True, default=())
     models: Sequence[str | Path] = field(kw_only=True, default=())
     events: int | None = field(kw_only=True, default=None)
+    deadline: float | None = field(kw_only=True, default=None)
+    concurrent_lumis: int = field(kw_only=True, default=2)
+    concurrent_runs: int = field(kw_only=True, default=1)
 
     def run(
         self,
@@ -143,6 +148,11 @@ class Job:
             fault(f"streams must be a whole number of at least 1, not {self.streams!r}")
         if self.events is not None and not _is_count(self.events):
             fault(f"events must be a whole number of at least 0, not {self.events!r}")
+        for name in ("concurrent_lumis", "concurrent_runs"):
+            if not _is_count(number := getattr(self, name)) or number < 1:
+                fault(f"{name} must be a whole number of at least 1, not {number!r}")
+        if self.deadline is not None and not (isinstance(self.deadline, (int, float)) and self.deadline > 0):
+            fault(f"deadline must be a number of seconds above 0, not {self.deadline!r}")
         if self.on_error not in get_args(OnError):
             hint = nearest(str(self.on_error), get_args(OnError))
             fault(f"on_error must be 'stop', 'skip' or 'continue', not {self.on_error!r}", hint)

@@ -6,11 +6,12 @@ import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
 
 from eventbraid.errors import nearest
 from eventbraid.event import Event, Input, Output
 from eventbraid.parameters import Configurable, Parameter
+from eventbraid.section import Kept, Section
 
 if TYPE_CHECKING:
     from eventbraid.resources import Resources
@@ -19,6 +20,8 @@ __all__ = ["Analyzer", "Filter", "Kind", "Module", "OnError", "Producer"]
 
 Kind = Literal["stream", "shared", "serial"]
 OnError = Literal["stop", "skip", "continue"]
+
+SECTION_STEPS: Final = ("begin_run", "end_run", "begin_lumi", "end_lumi")
 
 
 class Module(Configurable):
@@ -54,6 +57,8 @@ class Module(Configurable):
                 label = ""
             bound.label = label
             setattr(self, name, bound)
+        for name, kept in self._declared(Kept):
+            setattr(self, name, copy.copy(kept))
         for name, output in self.outputs():
             if name in settings:
                 self._fault(f"output {name!r} takes no value: it is named by the module's label")
@@ -82,6 +87,25 @@ class Module(Configurable):
 
     def end_job(self) -> Awaitable[None] | None:
         """Called once for each copy after the last event, if its `begin_job` succeeded; may be `async def`."""
+
+    def begin_run(self, run: Section, /) -> Awaitable[None] | None:
+        """Called for each copy before its first event of a run; may be `async def`."""
+
+    def end_run(self, run: Section, /) -> Awaitable[None] | None:
+        """Called after the last event of a run, if its `begin_run` succeeded; may be `async def`."""
+
+    def begin_lumi(self, lumi: Section, /) -> Awaitable[None] | None:
+        """Called for each copy before its first event of a luminosity section; may be `async def`."""
+
+    def end_lumi(self, lumi: Section, /) -> Awaitable[None] | None:
+        """Called after the last event of a luminosity section, if its `begin_lumi` succeeded; may be `async def`."""
+
+    @classmethod
+    def follows_sections(cls) -> bool:
+        """True for a class that keeps values for sections, or has begin, end or flush of them."""
+        return any(True for _ in cls._declared(Kept)) or any(
+            getattr(cls, name, None) is not getattr(Module, name, None) for name in SECTION_STEPS
+        )
 
     async def _connect(self, resources: Resources) -> None:
         """Get what the job shares between modules, before `begin_job`."""

@@ -101,6 +101,11 @@ class Plan:
     """So many nodes at the head run for every event and never wait but for the nodes before."""
     on_error: OnError
     warnings: tuple[str, ...]
+    lumis: int
+    """Luminosity sections that may be open at once; 0 where no module wants to know of sections."""
+    runs: int
+    deadline: float | None
+    """Seconds from an event's reading to its end, after which it is given up."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -342,6 +347,9 @@ def _compile(
         walk=_walk(made[: len(used)], paths),
         on_error=job.on_error,
         warnings=tuple(_warnings(job, [made[place[node]] for node in nodes])),
+        lumis=_lumis(job, [node.module for node in made[: len(used)]]),
+        runs=job.concurrent_runs,
+        deadline=job.deadline,
     )
 
 
@@ -392,6 +400,14 @@ def _walk(nodes: Sequence[Node], paths: Sequence[Path]) -> int:
         if node.index not in certain or node.ending or node.external or node.decides or node.bounded:
             return node.index
     return len(nodes)
+
+
+def _lumis(job: Job, modules: Sequence[Module | OutputModule]) -> int:
+    """A serial module that follows sections is one that sees them one after the other."""
+    followers = [module for module in modules if isinstance(module, Module) and module.follows_sections()]
+    if not followers:
+        return 0
+    return 1 if any(module.kind == "serial" for module in followers) else job.concurrent_lumis
 
 
 def _warnings(job: Job, nodes: Sequence[Node]) -> Iterator[str]:

@@ -176,6 +176,7 @@ class Run:
                         self._audience.job_begins(self.plan, self.mode, self.streams)
                         cpu_began, self._began = process_time(), perf_counter()
                         await self._engine.run()
+                        errors += self._engine.section_errors
                         self._seconds, self._began = self.seconds, None
                         cpu = process_time() - cpu_began
                         await self.ledger.write()

@@ -17,7 +17,8 @@ first; then new events, while a stream is free.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import length_hint
 from time import perf_counter
@@ -25,16 +26,19 @@ from types import CoroutineType, coroutine
 from typing import Any, Final
 
 from eventbraid.bounds import Bounds
-from eventbraid.copies import Stream, blame, wrong_answer
+from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
-from eventbraid.errors import EventbraidError
+from eventbraid.errors import EventbraidError, ModuleError
 from eventbraid.event import ABSENT, Event
+from eventbraid.external_work import ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
 from eventbraid.plan import Plan
+from eventbraid.sections import Block, Sections
 from eventbraid.services.audience import Audience
-from eventbraid.states import State
+from eventbraid.states import SETTLED, State
+from eventbraid.transitions import call
 from eventbraid.walk import course_at, drops_by_leg, legs_of
 
 __all__ = ["Scheduler"]
@@ -48,6 +52,8 @@ COURSE: Final = -1
 
 WAITING, READY, ACQUIRING, EXTERNAL = State.WAITING, State.READY, State.ACQUIRING, State.EXTERNAL
 RUNNING, DONE, FAILED, SKIPPED = State.RUNNING, State.DONE, State.FAILED, State.SKIPPED
+FLUSHED: Final = frozenset({EXTERNAL, DONE, FAILED, SKIPPED})
+"""A module that holds requests back sees no more of an event in one of these."""
 
 
 class Turn:
@@ -103,7 +109,25 @@ class Scheduler:
         self._loading = self._writing = False
         self._writes = ledger.writes
         self._cancelled = False
+        self._sections = Sections(plan, streams[0], self._start_section_step) if plan.lumis else None
+        self._flushers = [
+            node.index
+            for node in plan.nodes[: plan.used]
+            if isinstance(node.module, ExternalModule) and type(node.module).flush_lumi is not ExternalModule.flush_lumi
+        ]
+        self._flushed: dict[int, frozenset[int]] = {}
+        """The events whose requests each copy was told to send."""
+        self._deadlines: deque[tuple[float, int, Passage]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self.add(streams)
+
+    def _start_section_step(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(self._section_step(work))
+
+    @property
+    def section_errors(self) -> list[ModuleError]:
+        """What begins, ends and flushes of sections have raised."""
+        return self._sections.errors if self._sections is not None else []
 
     @property
     def in_flight(self) -> int:
@@ -126,6 +150,10 @@ class Scheduler:
                 task.cancel()
             while self._tasks:
                 await asyncio.wait(self._tasks)
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._sections is not None:
+                await self._sections.abandon()
 
     def add(self, streams: Sequence[Stream]) -> None:
         """More streams carry events from now on."""
@@ -231,35 +259,161 @@ class Scheduler:
                 turn = self._take_turn(task)
             elif (now := perf_counter()) > self._pause_at:
                 self._clocked = self._clocked or now - self._pause_at > SLICE
+                if self._flushers:
+                    self._flush()
                 turn = await self._rest(task)
         self._turn = None
         if not self._flying and self._intake.ended and not (self._loading or self._writing or self._over.done()):
+            if self._sections is not None:
+                self._sections.close()
+                if self._sections.open:
+                    return  # the last of them to end wakes us
             self._over.set_result(None)
+        elif self._flushers:
+            self._flush()
 
     # --- events
 
     def _admit(self) -> Passage | None:
         """Take in a new event, if a stream is free and the source has one."""
         intake = self._intake
-        if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
-            return None
+        while True:
+            if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
+                return None
+            try:
+                entry = intake.poll()
+            except EventbraidError as error:
+                self._ledger.stopped_by(error)
+                return None
+            if entry is None:
+                if not intake.ended:
+                    self._loading = True
+                    self._start(self._load())
+                return None
+            block = None
+            if self._sections is not None:
+                block = self._sections.block(entry.id)
+            if not entry[0][2]:
+                continue  # it only opens a section
+            event = Event(self._plan, entry, intake.read - 1)
+            if self._events_watched:
+                self._audience.event_begins(event.id, event.number, perf_counter())
+            passage = self._free.pop()
+            passage.event = event
+            self._flying.add(passage)
+            if self._plan.deadline is not None:
+                self._deadlines.append((self._loop.time() + self._plan.deadline, event.number, passage))
+                if self._timer is None:
+                    self._await_deadline()
+            if block is None or self._is_in(passage, block):
+                return passage
+
+    def _await_deadline(self) -> None:
+        self._timer = None
+        if self._deadlines:
+            self._timer = self._loop.call_at(self._deadlines[0][0], self._deadline_passed)
+
+    def _deadline_passed(self) -> None:
+        """Give up the events that have not ended in time, but not the one that has the core at this moment."""
+        later: list[tuple[float, int, Passage]] = []
         try:
-            entry = intake.poll()
-        except EventbraidError as error:
-            self._ledger.stopped_by(error)
-            return None
-        if entry is None:
-            if not intake.ended:
-                self._loading = True
-                self._start(self._load())
-            return None
-        event = Event(self._plan, entry, intake.read - 1)
-        if self._events_watched:
-            self._audience.event_begins(event.id, event.number, perf_counter())
-        passage = self._free.pop()
-        passage.event = event
-        self._flying.add(passage)
-        return passage
+            now = self._loop.time()
+            while self._deadlines and self._deadlines[0][0] <= now:
+                _, number, passage = self._deadlines.popleft()
+                if passage not in self._flying or passage.event.number != number:
+                    continue
+                if passage is self._at:
+                    later.append((now + SLICE, number, passage))
+                elif not passage.course.given_up:
+                    self._expire(passage)
+            self._deadlines.extendleft(later)
+            self._await_deadline()
+            self.wake()
+        except Exception as error:  # noqa: BLE001  # in a callback it would be logged, and the job would hang
+            self._break(error)
+
+    def _expire(self, passage: Passage) -> None:
+        course, plan = passage.course, self._plan
+        if passage.waits:
+            node, wait = min(passage.waits.items(), key=lambda item: item[1].since)
+            step = wait.step
+        else:
+            node = next(node for node, state in enumerate(course.states) if state not in SETTLED)
+            step = "waiting for its turn"
+        node = min(node, plan.used - 1)
+        course.errors[node] = late(plan, node, step, passage.event.id)
+        if plan.nodes[node].on_error == "stop":
+            self._intake.stop()
+        self._give_up(passage, everything=True)
+        self._follow(passage)
+
+    def _is_in(self, passage: Passage, block: Block) -> bool:
+        """True when the stream is in the event's section; else it is on its way there."""
+        assert self._sections is not None
+        passage.block, passage.event._lumi = block, block.section
+        block.inside += 1
+        if self._sections.is_in(passage.stream, block):
+            return True
+        self._start(self._enter(passage, block))
+        return False
+
+    async def _enter(self, passage: Passage, block: Block) -> None:
+        assert self._sections is not None
+        self._branch(passage, 0, waiting=False)
+        try:
+            await self._sections.enter(passage.stream, block)
+        except ModuleError as error:
+            self._intake.stop()
+            passage.course.errors[self._plan.labels.index(error.label)] = error
+            passage.course.give_up()
+        self._follow(passage)
+        self.wake()
+
+    async def _section_step(self, work: Coroutine[Any, Any, None]) -> None:
+        """A begin or an end of a section."""
+        assert self._sections is not None
+        errors = len(self._sections.errors)
+        await work
+        if len(self._sections.errors) > errors:
+            self._intake.stop()
+        self.wake()
+
+    def _flush(self) -> None:
+        """Let modules send what they hold back, where no other event of a section can come to them."""
+        stuck = not self._free or self._intake.ended or self._intake.held
+        for node in self._flushers:
+            lumis: dict[Block, list[Passage]] = {}
+            for passage in self._flying:
+                assert passage.block is not None
+                lumis.setdefault(passage.block, []).append(passage)
+            for block, passages in lumis.items():
+                states = [passage.course.states[node] for passage in passages if hasattr(passage, "course")]
+                over = block.closed or stuck
+                if over and len(states) == len(passages) and EXTERNAL in states and FLUSHED.issuperset(states):
+                    self._flush_node(node, [passage for passage in passages if node in passage.waits])
+
+    def _flush_node(self, node: int, passages: list[Passage]) -> None:
+        """Every event of a section that may come to a module has come: tell each of its copies, once."""
+        copies: dict[int, list[Passage]] = {}
+        for passage in passages:
+            copies.setdefault(id(passage.stream.modules[node]), []).append(passage)
+        for copy, waiting in copies.items():
+            held = frozenset(passage.event.number for passage in waiting)
+            if self._flushed.get(copy) != held:
+                self._flushed[copy] = held
+                self._start(self._flush_lumi(waiting[0], node))
+
+    async def _flush_lumi(self, passage: Passage, node: int) -> None:
+        module: Any = passage.stream.modules[node]
+        try:
+            await call(self._plan.nodes[node], "flush_lumi", module.flush_lumi, passage.event.lumi)
+        except ModuleError as error:
+            assert self._sections is not None
+            self._sections.errors.append(error)
+            self._intake.stop()
+            for other in list(self._flying):
+                if other.stream.modules[node] is module and node in other.waits:
+                    self._cancel(other.waits[node])
 
     async def _load(self) -> None:
         try:
@@ -282,6 +436,10 @@ class Scheduler:
 
     def _release(self, passage: Passage, failed: bool, passed: bool) -> None:
         self._flying.discard(passage)
+        if passage.block is not None:
+            assert self._sections is not None
+            self._sections.leave(passage.block)
+            passage.block = None
         if self._retiring:
             self._retiring -= 1
         else:

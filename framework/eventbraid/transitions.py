@@ -12,7 +12,7 @@ from eventbraid.module import Module
 from eventbraid.plan import Node, Plan
 from eventbraid.resources import Resources
 
-__all__ = ["Transitions"]
+__all__ = ["Transitions", "call"]
 
 
 class Transitions:
@@ -48,7 +48,7 @@ class Transitions:
                 error.add_note(f"needed by module {node.label!r}")
                 raise
         for node, module in copies:
-            await _call(node, "begin_job", module.begin_job)
+            await call(node, "begin_job", module.begin_job)
             self._begun.append((node, module))
 
     async def end(self) -> list[ModuleError]:
@@ -57,15 +57,16 @@ class Transitions:
         while self._begun:
             node, module = self._begun.pop()
             try:
-                await _call(node, "end_job", module.end_job)
+                await call(node, "end_job", module.end_job)
             except ModuleError as error:
                 errors.append(error)
         return errors
 
 
-async def _call(node: Node, step: str, method: Any) -> None:
+async def call(node: Node, step: str, method: Any, *arguments: Any) -> None:
+    """Call a begin or an end; raises `ModuleError` with what it raised."""
     try:
-        answer = method()
+        answer = method(*arguments)
         if inspect.isawaitable(answer):
             await answer
     except Exception as error:
