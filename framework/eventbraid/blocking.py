@@ -9,6 +9,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -16,12 +17,14 @@ from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import path_result
 from eventbraid.errors import EventbraidError, ModuleError
 from eventbraid.event import Event, EventID, PathResult
+from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.plan import Node, Path, Plan
 from eventbraid.sections import Block, Sections
 from eventbraid.services.audience import Audience
 from eventbraid.states import State
+from eventbraid.transitions import call
 
 __all__ = ["Blocking"]
 
@@ -140,6 +143,8 @@ class Blocking:
             if (acquire := stream.acquire[index]) is not None and (work := stream.work[index]) is not None:
                 acquired = await self._timed(event, node, step, acquire, event)
                 step = "external work"
+                if isinstance(node.module, ExternalModule) and node.module.holds_back():
+                    work = partial(self._flushing, event, node, work)
                 arguments = (event, await self._timed(event, node, step, work, acquired))
             step = node.step
             answer = await self._timed(event, node, step, stream.final[index], *arguments)
@@ -152,6 +157,17 @@ class Blocking:
         except Exception as error:
             raise blame(node, step, event.id, error) from error
         return bool(answer) if node.decides else True
+
+    async def _flushing(self, event: Event, node: Node, work: Any, acquired: Any) -> Any:
+        """External work of a module that would wait for other events: there are none."""
+        module: Any = self._stream.modules[node.index]
+        task = asyncio.ensure_future(work(acquired))
+        try:
+            while not (await asyncio.wait([task], timeout=FLUSH_SECONDS))[0]:
+                await call(node, "flush_lumi", module.flush_lumi, event.lumi)
+            return task.result()
+        finally:
+            task.cancel()
 
     async def _timed(self, event: Event, node: Node, step: str, call: Any, *arguments: Any) -> Any:
         start, cpu = perf_counter(), thread_time()

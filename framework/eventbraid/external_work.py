@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from eventbraid.event import Event
 from eventbraid.module import Module
 from eventbraid.section import Section
 
-__all__ = ["ExternalFilter", "ExternalModule", "ExternalProducer"]
+__all__ = ["FLUSH_SECONDS", "ExternalFilter", "ExternalModule", "ExternalProducer"]
+
+FLUSH_SECONDS: Final = 0.01
+"""Until a module is told again to send what it holds back."""
 
 Acquired = TypeVar("Acquired")
 Result = TypeVar("Result")
@@ -25,8 +28,13 @@ class ExternalModule(Module, Generic[Acquired, Result]):
     """The base of ExternalProducer and ExternalFilter."""
 
     @classmethod
+    def holds_back(cls) -> bool:
+        """True for a class that has requests to flush."""
+        return cls.flush_lumi is not ExternalModule.flush_lumi
+
+    @classmethod
     def follows_sections(cls) -> bool:
-        return super().follows_sections() or cls.flush_lumi is not ExternalModule.flush_lumi
+        return super().follows_sections() or cls.holds_back()
 
     @abstractmethod
     def acquire(self, event: Event, /) -> Awaitable[Acquired] | Acquired:
@@ -43,7 +51,7 @@ class ExternalModule(Module, Generic[Acquired, Result]):
 
         A module that collects the requests of several events overrides it. It is called when every event in
         flight of a luminosity section is past this module or in its external work, and no other can be read
-        before: the section is over, or all streams are taken. It may be called again.
+        before: the section is over, or all streams are taken. It is called again while that lasts.
         """
 
 

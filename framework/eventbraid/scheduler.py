@@ -30,7 +30,7 @@ from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
 from eventbraid.errors import EventbraidError, ModuleError
 from eventbraid.event import ABSENT, Event
-from eventbraid.external_work import ExternalModule
+from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
@@ -113,10 +113,10 @@ class Scheduler:
         self._flushers = [
             node.index
             for node in plan.nodes[: plan.used]
-            if isinstance(node.module, ExternalModule) and type(node.module).flush_lumi is not ExternalModule.flush_lumi
+            if isinstance(node.module, ExternalModule) and node.module.holds_back()
         ]
-        self._flushed: dict[int, frozenset[int]] = {}
-        """The events whose requests each copy was told to send."""
+        self._flushed: dict[int, tuple[frozenset[int], float]] = {}
+        """The events whose requests each copy was told to send, and when."""
         self._deadlines: deque[tuple[float, int, Passage]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.add(streams)
@@ -354,18 +354,21 @@ class Scheduler:
         block.inside += 1
         if self._sections.is_in(passage.stream, block):
             return True
+        self._branch(passage, 0, waiting=False)
+        passage.course.out += 1
         self._start(self._enter(passage, block))
         return False
 
     async def _enter(self, passage: Passage, block: Block) -> None:
         assert self._sections is not None
-        self._branch(passage, 0, waiting=False)
+        course = passage.course
         try:
             await self._sections.enter(passage.stream, block)
         except ModuleError as error:
             self._intake.stop()
-            passage.course.errors[self._plan.labels.index(error.label)] = error
-            passage.course.give_up()
+            course.errors.setdefault(self._plan.labels.index(error.label), error)
+            course.give_up()
+        course.out -= 1
         self._follow(passage)
         self.wake()
 
@@ -387,20 +390,20 @@ class Scheduler:
                 assert passage.block is not None
                 lumis.setdefault(passage.block, []).append(passage)
             for block, passages in lumis.items():
-                states = [passage.course.states[node] for passage in passages if hasattr(passage, "course")]
-                over = block.closed or stuck
-                if over and len(states) == len(passages) and EXTERNAL in states and FLUSHED.issuperset(states):
+                states = [passage.course.states[node] for passage in passages]
+                if (block.closed or stuck) and EXTERNAL in states and FLUSHED.issuperset(states):
                     self._flush_node(node, [passage for passage in passages if node in passage.waits])
 
     def _flush_node(self, node: int, passages: list[Passage]) -> None:
-        """Every event of a section that may come to a module has come: tell each of its copies, once."""
+        """Every event of a section that may come to a module has come: tell each of its copies, now and then."""
         copies: dict[int, list[Passage]] = {}
         for passage in passages:
             copies.setdefault(id(passage.stream.modules[node]), []).append(passage)
         for copy, waiting in copies.items():
-            held = frozenset(passage.event.number for passage in waiting)
-            if self._flushed.get(copy) != held:
-                self._flushed[copy] = held
+            held, now = frozenset(passage.event.number for passage in waiting), self._loop.time()
+            told, when = self._flushed.get(copy, (None, 0.0))
+            if told != held or now >= when + FLUSH_SECONDS:
+                self._flushed[copy] = held, now
                 self._start(self._flush_lumi(waiting[0], node))
 
     async def _flush_lumi(self, passage: Passage, node: int) -> None:
@@ -414,6 +417,7 @@ class Scheduler:
             for other in list(self._flying):
                 if other.stream.modules[node] is module and node in other.waits:
                     self._cancel(other.waits[node])
+        self._loop.call_later(FLUSH_SECONDS, self.wake)
 
     async def _load(self) -> None:
         try:

@@ -143,12 +143,12 @@ class Sections:
                 if block.error is None and self._run_of.get(number) is not run:
                     self._run_of[number] = run
                     await self._begin_stream(run, stream)
+                block.error = block.error or run.error
                 if block.error is None:
                     self._lumi_of[number] = block
                     await self._begin_stream(block, stream)
-        if (error := block.error or run.error) is not None:
-            block.error = error
-            raise error
+        if block.error is not None:
+            raise block.error
 
     def _lock(self, number: int) -> asyncio.Lock:
         return self._locks.setdefault(number, asyncio.Lock())
