@@ -58,6 +58,9 @@ class Blocking:
         intake, ledger = self._intake, self._ledger
         try:
             while not intake.ended and ledger.fatal is None:
+                if intake.held:
+                    await intake.resumed.wait()
+                    continue
                 entry = intake.poll()
                 if entry is None:
                     if not intake.ended:
@@ -111,20 +114,20 @@ class Blocking:
         if self._audience:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
+        limit = asyncio.timeout(self._plan.deadline)
         try:
             if block is not None and self._sections is not None:
                 block.inside += 1
                 event._lumi = block.section
                 await self._sections.enter(self._stream, block)
-            async with asyncio.timeout(self._plan.deadline) as limit:
+            async with limit:
                 results = await passing.results()
         except ModuleError as error:  # of a section's begin
             results = passing.fail(self._plan.labels.index(error.label), error)
         except TimeoutError:
             if not limit.expired():
                 raise
-            error = late(self._plan, self._node, self._step, event.id)
-            results = passing.fail(self._node, error)
+            results = passing.fail(self._node, late(self._plan, self._node, self._step, event.id))
             passing.stops = self._plan.nodes[self._node].on_error == "stop"
         if block is not None and self._sections is not None:
             self._sections.leave(block)

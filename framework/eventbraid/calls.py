@@ -77,8 +77,8 @@ def offloaded(call: Call, threads: Threads, node: int, spent: dict[int, float]) 
             spent[node] = spent.get(node, 0.0) + thread_time() - began
 
     async def offload(*arguments: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads.offload, copy_context().run, in_thread, *arguments)
+        loop, context = asyncio.get_running_loop(), copy_context()
+        return await loop.run_in_executor(threads.offload, lambda: context.run(in_thread, *arguments))
 
     return offload
 
@@ -113,8 +113,9 @@ def within(call: Call, seconds: float, what: str, allowance: Allowance | None = 
             if first:
                 allowance.until = until
             until = allowance.until
+        limit = asyncio.timeout_at(until)
         try:
-            async with asyncio.timeout_at(until) as limit:
+            async with limit:
                 answer = call(*arguments)
                 return await answer if hasattr(answer, "__await__") else answer
         except TimeoutError as error:

@@ -78,8 +78,6 @@ class Rules:
             for slot in slots:
                 self.readers_left[slot] += 1
 
-
-
     def _woken(self, stage: tuple[int, ...]) -> tuple[int, ...]:
         nodes = self.plan.nodes
         return tuple(dict.fromkeys(each for node in stage for each in (*nodes[node].wakes, node)))

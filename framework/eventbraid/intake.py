@@ -26,6 +26,7 @@ class Intake:
         self._last_lumi: tuple[int, int] | None = None
         self.held = False
         """True while nothing is to be read."""
+        self.resumed = asyncio.Event()
 
     def stop(self, *, after_lumi: bool = False) -> None:
         """Read no more, or no more than the luminosity section that is being read."""
@@ -33,6 +34,17 @@ class Intake:
             self._last_lumi = self._last.id[:2]
         else:
             self.ended = True
+        self.resume()
+
+    def hold(self) -> None:
+        """Read nothing until `resume` or `stop`."""
+        self.held = True
+        self.resumed.clear()
+
+    def resume(self) -> None:
+        """Read again."""
+        self.held = False
+        self.resumed.set()
 
     def poll(self) -> Entry | None:
         """The next entry of the current partition, or None: then `ended`, or `load()` is due.

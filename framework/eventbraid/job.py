@@ -55,17 +55,19 @@ class Job:
         streams: int | None = None,
         listeners: Sequence[Listener] = (),
         timing: bool = True,
+        max_time: float | None = None,
     ) -> Report:
         """Run on an event loop of its own (uvloop where installed) and return the report.
 
         SIGINT or SIGTERM stops reading and finishes what is in flight; a second one cancels. Raises
         `ConfigurationError` before any event is read; with `on_error="stop"` the first `ModuleError`, in
         the order of the events, whose `report` attribute is the report. `timing=False` leaves the clocks
-        unread: `report.modules` is then empty.
+        unread: `report.modules` is then empty. After `max_time` seconds no more events are read.
         """
         from eventbraid.running import run
 
-        return run(self.replace(events=events, streams=streams), mode, listeners=listeners, timing=timing)
+        job = self.replace(events=events, streams=streams)
+        return run(job, mode, listeners=listeners, timing=timing, max_time=max_time)
 
     async def run_async(
         self,
@@ -75,12 +77,13 @@ class Job:
         streams: int | None = None,
         listeners: Sequence[Listener] = (),
         timing: bool = True,
+        max_time: float | None = None,
     ) -> Report:
         """The same on the running event loop, for notebooks and programs that have one; leaves signals alone."""
         from eventbraid.running import run_async
 
         job = self.replace(events=events, streams=streams)
-        return await run_async(job, mode, listeners=listeners, timing=timing)
+        return await run_async(job, mode, listeners=listeners, timing=timing, max_time=max_time)
 
     def replace(
         self,
@@ -151,7 +154,7 @@ class Job:
         for name in ("concurrent_lumis", "concurrent_runs"):
             if not _is_count(number := getattr(self, name)) or number < 1:
                 fault(f"{name} must be a whole number of at least 1, not {number!r}")
-        if self.deadline is not None and not (isinstance(self.deadline, (int, float)) and self.deadline > 0):
+        if self.deadline is not None and not _is_positive(self.deadline):
             fault(f"deadline must be a number of seconds above 0, not {self.deadline!r}")
         if self.on_error not in get_args(OnError):
             hint = nearest(str(self.on_error), get_args(OnError))
@@ -164,6 +167,10 @@ class Job:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and value > 0
 
 
 def _is_list(value: object) -> bool:

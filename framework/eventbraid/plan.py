@@ -65,7 +65,6 @@ class Node:
     """Its steps have a timeout, or go to a thread."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Path:
     """A path: its nodes in order, cut into stages, each of which ends with a filter but the last."""

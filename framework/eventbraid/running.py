@@ -7,13 +7,13 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from time import perf_counter, process_time
-from typing import TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
 from eventbraid.blocking import Blocking
 from eventbraid.calls import Threads
-from eventbraid.copies import Copies
+from eventbraid.copies import Copies, Stream
 from eventbraid.errors import ConfigurationError, EventbraidError, nearest
 from eventbraid.intake import Intake
 from eventbraid.job import Job, Mode
@@ -26,6 +26,9 @@ from eventbraid.scheduler import Scheduler
 from eventbraid.services import Listener, Timing
 from eventbraid.services.audience import Audience
 from eventbraid.transitions import Transitions
+from eventbraid.whereabouts import Whereabouts
+
+MOST_STREAMS: Final = 10_000
 
 __all__ = ["Run", "Service", "run", "run_async"]
 
@@ -45,12 +48,13 @@ def run(
     timing: bool = True,
     say: Callable[[str], None] = _say,
     services: Sequence[Service] = (),
+    max_time: float | None = None,
 ) -> Report:
     """Run a job on a loop of its own, with SIGINT and SIGTERM served; see `Job.run`."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         raise ConfigurationError("an event loop is running here: use `await job.run_async()`", f"job {job.name!r}")
-    current = Run(job, mode, listeners=listeners, timing=timing, say=say, services=services)
+    current = Run(job, mode, listeners=listeners, timing=timing, say=say, services=services, max_time=max_time)
 
     async def main() -> Report:
         with _signals(current, say):
@@ -61,10 +65,15 @@ def run(
 
 
 async def run_async(
-    job: Job, mode: Mode = "async", *, listeners: Sequence[Listener] = (), timing: bool = True
+    job: Job,
+    mode: Mode = "async",
+    *,
+    listeners: Sequence[Listener] = (),
+    timing: bool = True,
+    max_time: float | None = None,
 ) -> Report:
     """Run a job on the running loop; see `Job.run_async`."""
-    return await Run(job, mode, listeners=listeners, timing=timing).run()
+    return await Run(job, mode, listeners=listeners, timing=timing, max_time=max_time).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -113,11 +122,15 @@ class Run:
         timing: bool = True,
         say: Callable[[str], None] = _say,
         services: Sequence[Service] = (),
+        max_time: float | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             hint = nearest(str(mode), get_args(Mode))
             raise ConfigurationError(f"there is no mode {mode!r}: {hint}", f"job {job.name!r}")
-        self.job, self.mode = job, mode
+        if max_time is not None and not max_time > 0:
+            raise ConfigurationError(f"max_time must be more than 0 seconds, not {max_time!r}", f"job {job.name!r}")
+        self.job = job
+        self.mode: Mode = mode
         self.plan: Plan = make_plan(job)
         self.streams = 1 if mode == "blocking" else job.streams
         self.timing = Timing() if timing else None
@@ -131,6 +144,13 @@ class Run:
         self.ledger = Ledger(self.plan, self._outputs, self.streams)
         self._intake = Intake(job.source, job.events)
         self._engine: Scheduler | Blocking | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._make: Callable[[int], Awaitable[list[Stream]]] | None = None
+        self._setting = asyncio.Lock()
+        self._spare: list[Stream] = []
+        """Streams that have begun and carry no events."""
+        self._max_time = max_time
+        self._after_lumi = False
 
     @property
     def in_flight(self) -> int:
@@ -142,13 +162,62 @@ class Run:
         """Time of the event loop since the first event was to be read, until the last one's end."""
         return self._seconds if self._began is None else perf_counter() - self._began
 
-    def stop(self, reason: str) -> bool:
-        """Read no more events; False if that was said before."""
-        if self.reason:
-            return False
-        self.reason = reason
-        self._intake.stop()
-        return True
+    @property
+    def held(self) -> bool:
+        """True while no new event is to be read."""
+        return self._intake.held
+
+    def hold(self) -> None:
+        """Finish what is in flight and read nothing, until `resume` or `stop`."""
+        self._intake.hold()
+
+    def resume(self) -> None:
+        """Read events again."""
+        self._intake.resume()
+        self._wake()
+
+    def stop(self, reason: str, *, after_lumi: bool = False, cancel: bool = False) -> bool:
+        """Read no more events, or none after the luminosity section that is being read; False if that was said before.
+
+        With `cancel` what is in flight is cancelled too, as it is by a second SIGINT.
+        """
+        changes = not self.reason or (self._after_lumi and not after_lumi)
+        if changes:
+            self.reason, self._after_lumi = reason, after_lumi
+            self._intake.stop(after_lumi=after_lumi)
+        if cancel and self._task is not None:
+            self._task.cancel()
+        self._wake()
+        return changes
+
+    def _wake(self) -> None:
+        if isinstance(self._engine, Scheduler):
+            self._engine.wake()
+
+    async def set_streams(self, streams: int) -> None:
+        """So many events may be in flight from now on; fewer take effect as events end.
+
+        Raises `ConfigurationError` in blocking mode, and where the number is not between 1 and MOST_STREAMS.
+        """
+        engine = self._engine
+        if not isinstance(engine, Scheduler) or self._make is None:
+            raise ConfigurationError("has one event in flight: its streams cannot be changed", f"job {self.job.name!r}")
+        if not 1 <= streams <= MOST_STREAMS:
+            what = f"streams must be a whole number from 1 to {MOST_STREAMS}, not {streams}"
+            raise ConfigurationError(what, f"job {self.job.name!r}")
+        async with self._setting:
+            more, self.streams = streams - self.streams, streams
+            if more <= 0:
+                self._spare += engine.retire(-more)
+                return
+            staying = min(more, engine.retiring)
+            engine.retire(-staying)
+            engine.add(await self._make(more - staying))
+            engine.wake()
+
+    def whereabouts(self) -> list[Whereabouts]:
+        """What every event in flight waits for, oldest first."""
+        return self._engine.whereabouts() if isinstance(self._engine, Scheduler) else []
 
     async def run(self) -> Report:
         """Run to the end; see `Job.run`."""
@@ -163,6 +232,12 @@ class Run:
             self._engine = Scheduler(self.plan, streams, self._intake, self.ledger, self._audience)
         resources = Resources(self.job, self._say)
         transitions = Transitions(self.plan, streams)
+
+        async def make(more: int) -> list[Stream]:
+            made = [self._spare.pop() if self._spare else copies.stream() for _ in range(more)]
+            await transitions.add(made, resources)
+            return made
+
         cpu = 0.0
         errors: list[EventbraidError] = []
         try:
@@ -171,11 +246,14 @@ class Run:
                     await transitions.begin(resources)
                     await self._intake.open()
                     async with contextlib.AsyncExitStack() as stack:
+                        stack.enter_context(self._ramp_down())
                         for service in self._services:
                             await stack.enter_async_context(service(self))
                         self._audience.job_begins(self.plan, self.mode, self.streams)
                         cpu_began, self._began = process_time(), perf_counter()
+                        self._make, self._task = make, asyncio.current_task()
                         await self._engine.run()
+                        self._make = None
                         errors += self._engine.section_errors
                         self._seconds, self._began = self.seconds, None
                         cpu = process_time() - cpu_began
@@ -188,6 +266,19 @@ class Run:
             await threads.aclose()
         self._audience.job_ends(self.seconds)
         return self._conclude(self.seconds, cpu, errors)
+
+    @contextlib.contextmanager
+    def _ramp_down(self) -> Generator[None]:
+        """Stop reading after the time that the job may take."""
+        if self._max_time is None:
+            yield
+            return
+        reason = f"{self._max_time:g} s have passed"
+        timer = asyncio.get_running_loop().call_later(self._max_time, self.stop, reason)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @contextlib.asynccontextmanager
     async def _files(self) -> AsyncGenerator[None]:

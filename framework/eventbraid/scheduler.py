@@ -40,6 +40,7 @@ from eventbraid.services.audience import Audience
 from eventbraid.states import SETTLED, State
 from eventbraid.transitions import call
 from eventbraid.walk import course_at, drops_by_leg, legs_of
+from eventbraid.whereabouts import Whereabouts, server_of
 
 __all__ = ["Scheduler"]
 
@@ -156,15 +157,37 @@ class Scheduler:
                 await self._sections.abandon()
 
     def add(self, streams: Sequence[Stream]) -> None:
-        """More streams carry events from now on."""
+        """More streams carry events once the driver is woken."""
         self._free += [Passage(stream, legs_of(self._plan, stream, self._drops)) for stream in reversed(streams)]
 
-    def retire(self, streams: int) -> None:
-        """So many streams carry no more events once they are free."""
+    def retire(self, streams: int) -> list[Stream]:
+        """So many streams carry no more events once they are free; those that are free already.
+
+        A negative number lets as many stay that were to go.
+        """
         self._retiring += streams
-        while self._retiring and self._free:
-            self._free.pop()
+        gone: list[Stream] = []
+        while self._retiring > 0 and self._free:
+            gone.append(self._free.pop().stream)
             self._retiring -= 1
+        return gone
+
+    @property
+    def retiring(self) -> int:
+        """Streams that are to go once they are free."""
+        return self._retiring
+
+    def whereabouts(self) -> list[Whereabouts]:
+        """What every event in flight waits for, oldest first; one entry for each step that waits."""
+        now, found = perf_counter(), list[Whereabouts]()
+        for passage in sorted(self._flying, key=lambda passage: passage.event.number):
+            event = passage.event
+            for node, wait in sorted(passage.waits.items()):
+                label, server = self._plan.labels[node], server_of(wait.task)
+                found.append(Whereabouts(event.id, event.number, label, wait.step, wait.since, server))
+            if not passage.waits:
+                found.append(Whereabouts(event.id, event.number, "", "its turn", now))
+        return found
 
     def __repr__(self) -> str:
         return f"Scheduler({self._plan.name!r}, {self.in_flight} in flight, {len(self._ready)} ready)"

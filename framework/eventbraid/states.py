@@ -58,7 +58,7 @@ class CheckedStates(list[State]):
     The scheduler writes its states to a plain list, which is cheaper; the tests run whole jobs on these.
     """
 
-    def __setitem__(self, node: SupportsIndex | slice, to: State | Iterable[State]) -> None:  # type: ignore[override]
+    def __setitem__(self, node: SupportsIndex | slice, to: State | Iterable[State]) -> None:
         assert isinstance(to, State)
         assert not isinstance(node, slice)
         before = self[node]

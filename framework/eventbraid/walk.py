@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutinefunction
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from eventbraid.copies import Stream
@@ -32,8 +33,8 @@ def drops_by_leg(plan: Plan) -> dict[int, tuple[int, ...]]:
         for slot in node.reads:
             last.pop(slot, None)
     ends: dict[int, tuple[int, ...]] = {}
-    for slot, node in last.items():
-        end = min((node // LEG + 1) * LEG, plan.walk)
+    for slot, place in last.items():
+        end = min((place // LEG + 1) * LEG, plan.walk)
         ends[end] = (*ends.get(end, ()), slot)
     if plan.walk == plan.used:  # the event is over then, and with it all that is left
         ends.pop(plan.walk, None)
@@ -44,7 +45,7 @@ def legs_of(plan: Plan, stream: Stream, drops: dict[int, tuple[int, ...]]) -> tu
     """The walk of one stream."""
     cuts = sorted({0, plan.walk, *drops})
     legs: list[Leg] = []
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         calls = stream.final[first:last]
         legs.append((last, all(map(iscoroutinefunction, calls)), calls, drops.get(last, ())))
     return tuple(legs)
@@ -63,4 +64,3 @@ def course_at(rules: Rules, place: int, waiting: bool) -> Course:
             course.settle(node)
     course.ready = sorted(node for node in course.ready if node >= walked)
     return course
-

@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from networks import make_repository, tensor, write
 
 from eventbraid import ConfigurationError, ServerError
+from eventbraid.durations import parse_duration
 from eventbraid.inference import LocalClient, TritonClient
-from eventbraid.serving import EmbeddedServer, Repository, parse_duration
+from eventbraid.serving import EmbeddedServer, Repository
 from eventbraid.serving.runner import Runner
 
 
@@ -332,7 +333,7 @@ def test_any_text_is_a_duration_or_is_refused_with_a_reason(text: str) -> None:
     try:
         assert parse_duration(text) >= 0
     except ConfigurationError as error:
-        assert "expected a number with us, ms or s" in str(error)
+        assert "expected a number with us, ms, s, min or h" in str(error)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("20ms", 0.02), ("1.5 s", 1.5), ("250us", 0.00025), ("0", 0.0)])
@@ -342,5 +343,5 @@ def test_durations_are_read_with_their_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "20", "ms", "-5ms", "5 minutes", "1e3ms"])
 def test_a_bad_duration_says_what_is_expected(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected a number with us, ms or s, as in 20ms"):
+    with pytest.raises(ConfigurationError, match="expected a number with us, ms, s, min or h, as in 20ms"):
         parse_duration(text)

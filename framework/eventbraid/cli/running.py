@@ -10,6 +10,7 @@ import typer
 
 from eventbraid.cli.options import Events, JobFile, Json, Servers, Settings, Streams, loaded, write_json
 from eventbraid.cli.showing import console, show_summary
+from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
 from eventbraid.job import Job, Mode
 from eventbraid.plan import make_plan
@@ -22,13 +23,16 @@ __all__ = ["run"]
 
 def run(
     job: JobFile,
-    mode: Annotated[str, typer.Option(help="async (braided) or blocking")] = "async",
+    mode: Annotated[str, typer.Option(help="async (braided), blocking or threads")] = "async",
     events: Events = None,
     streams: Streams = None,
     server: Servers = None,
     set_: Settings = None,
     control: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="offer the job control service there; off by default")
+    ] = None,
+    max_time: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="read no more events after that, as in 90s or 2h")
     ] = None,
     timing: Annotated[bool, typer.Option(help="measure every module")] = True,
     json: Json = None,
@@ -37,10 +41,11 @@ def run(
     made = loaded(job, events=events, streams=streams, servers=server, settings=set_)
     make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
+    seconds = parse_duration(max_time) if max_time is not None else None
     services = [_control(control)] if control else []
     try:
         with Progress(_expected(made)) as progress:
-            report = run_job(made, chosen, listeners=[progress], timing=timing, services=services)
+            report = run_job(made, chosen, listeners=[progress], timing=timing, services=services, max_time=seconds)
     except EventbraidError as error:
         if error.report is not None:
             show_summary(error.report, told=error)

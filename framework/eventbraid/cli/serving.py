@@ -25,7 +25,8 @@ def serve(
     json: Json = None,
 ) -> None:
     """Serve models on 127.0.0.1 until interrupted: an embedded server for development, not for production."""
-    from eventbraid.serving import known_repositories, parse_duration
+    from eventbraid.durations import parse_duration
+    from eventbraid.serving import known_repositories
     from eventbraid.serving.process import serve as serve_models
     from eventbraid.serving.repository import Repository
 

@@ -29,7 +29,9 @@ class Audience:
 
     def _who_override(self, *names: str) -> list[Listener]:
         return [
-            each for each in self._all if any(getattr(type(each), name) is not getattr(Listener, name) for name in names)
+            each
+            for each in self._all
+            if any(getattr(type(each), name) is not getattr(Listener, name) for name in names)
         ]
 
     def _disable(self, listener: Listener, error: Exception) -> None:
@@ -80,4 +82,3 @@ class Audience:
     def job_ends(self, seconds: float) -> None:
         """See `Listener.job_ends`."""
         self._tell(self._all, "job_ends", seconds)
-

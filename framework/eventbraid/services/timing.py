@@ -89,9 +89,7 @@ class Timing(Listener):
         calls, sums = np.bincount(nodes, minlength=size), np.bincount(nodes, seconds, size)
         longest = np.zeros(size)
         np.maximum.at(longest, nodes, seconds)
-        for times, count, total, most in zip(
-            self._times, calls.tolist(), sums.tolist(), longest.tolist(), strict=True
-        ):
+        for times, count, total, most in zip(self._times, calls.tolist(), sums.tolist(), longest.tolist(), strict=True):
             times.calls += count
             times.cpu_seconds += total
             times.max_seconds = max(times.max_seconds, most)

@@ -1,7 +1,11 @@
 """Servers for development: a laptop, a test, an example. Production is Triton."""
 
-from eventbraid.serving.durations import parse_duration
 from eventbraid.serving.launcher import EmbeddedServer
 from eventbraid.serving.repository import ModelEntry, Repository, known_repositories
 
-__all__ = ["EmbeddedServer", "ModelEntry", "Repository", "known_repositories", "parse_duration"]
+__all__ = [
+    "EmbeddedServer",
+    "ModelEntry",
+    "Repository",
+    "known_repositories",
+]

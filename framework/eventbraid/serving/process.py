@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
-from eventbraid.serving.durations import parse_duration
 from eventbraid.serving.embedded import serving
 from eventbraid.serving.repository import Repository
 

@@ -1,0 +1,50 @@
+"""What events in flight wait for, and on which server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from eventbraid.event import EventID
+
+__all__ = ["Whereabouts", "server_of", "waiting_on"]
+
+_servers: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What an event in flight waits for: a step of a module, since when, and on which server if that is known."""
+
+    event: EventID
+    number: int
+    label: str
+    """Empty where it waits for its turn, or for its section to begin."""
+    step: str
+    since: float
+    """A time of `time.perf_counter`, in seconds."""
+    server: str = ""
+
+
+@contextmanager
+def waiting_on(server: str) -> Generator[None]:
+    """Say that the current task waits on a server, for as long as the context lasts."""
+    task = asyncio.current_task()
+    if task is None:
+        yield
+        return
+    before = _servers.get(task, "")
+    _servers[task] = server
+    try:
+        yield
+    finally:
+        _servers[task] = before
+
+
+def server_of(task: asyncio.Task[Any]) -> str:
+    """The server that a task waits on; empty where it said none."""
+    return _servers.get(task, "")
