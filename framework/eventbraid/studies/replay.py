@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
@@ -82,7 +82,7 @@ class Replay:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dictionaries."""
-        found = {name: getattr(self, name) for name in self.__slots__ if name != "rates"}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
         figures = ("events_per_second", "of_bound", "cpu_share")
         return {
             **found,
@@ -95,18 +95,22 @@ class Replay:
         }
 
     def render(self, console: Console) -> None:
-        """Print the table, the gain, and what was noted."""
-        from rich.markup import escape
+        """Print what was played, the table and the gain."""
         from rich.table import Table
 
         rounds = len(next(iter(self.rates.values())))
         runs = "1 run" if rounds == 1 else f"{rounds} runs"
-        table = Table(
-            title=f"{escape(self.job)}: {self.events} events, {runs} a mode, async with {self.streams} in flight"
+        work = f"{1000 * self.cpu_seconds:.2f} ms of CPU and {1000 * self.away_seconds:.2f} ms away"
+        head = f"{self.job}: {self.events} events, {runs} a mode, async with {self.streams} in flight"
+        console.print(head, style="bold", highlight=False, markup=False)
+        console.print(
+            f"an event: {self.algorithms} algorithms, {len(self.away)} of them away, {work} (times x {self.scale:g})",
+            highlight=False,
         )
+        table = Table()
         table.add_column("mode", no_wrap=True)
-        for head in ("events/s", "of the bound", "CPU"):
-            table.add_column(head, justify="right", no_wrap=True)
+        for name in ("events/s", "of the bound", "CPU"):
+            table.add_column(name, justify="right", no_wrap=True)
         for mode in self.rates:
             rate, share, cpu = self.events_per_second(mode), self.of_bound(mode), self.cpu_share(mode)
             table.add_row(
@@ -118,13 +122,8 @@ class Replay:
         console.print(table)
         if gain := self.speed_up:
             limit = f", at most {self.limit:.2f} by the times given" if self.limit else ""
-            spread = f" ({gain.least:.2f} to {gain.most:.2f} in {runs} each)"
+            spread = f" ({gain.least:.2f} to {gain.most:.2f} in {rounds} pairs)" if rounds > 1 else " (one pair)"
             console.print(f"[bold]speed-up {gain.median:.2f}[/]{spread}{limit}", highlight=False)
-        work = f"{1000 * self.cpu_seconds:.2f} ms of CPU and {1000 * self.away_seconds:.2f} ms away"
-        console.print(
-            f"an event: {self.algorithms} algorithms, {len(self.away)} of them away, {work} (times x {self.scale:g})",
-            highlight=False,
-        )
 
 
 def _say(line: str) -> None:
@@ -151,8 +150,6 @@ def replay(
     _check(scale=scale, events=events, streams=streams, runs=runs)
     names = [algorithm.name for algorithm in dataflow.algorithms]
     notes = tuple(_notes(names, times))
-    for note in notes:
-        say(f"warning: {note}")
     away = offload.chosen(names, times) if offload else ()
     fraction = offload.fraction if offload else 0.0
     scaled = {name: scale * times.get(name, 0.0) for name in names}
@@ -161,6 +158,8 @@ def replay(
     if total > LONGEST:
         what = f"an event would take {total:,.0f} s, more than {LONGEST:.0f}"
         raise ConfigurationError([Fault(f"--scale {scale:g}", what, "choose a smaller one")], "--scale")
+    for note in notes:
+        say(f"warning: {note}")
     works = make_works(dataflow, scaled, loops_per_second(), frozenset(away), fraction)
     job = make_job(dataflow, works, events, streams)
     rates = _rates(job, works, modes, events, runs, say)
