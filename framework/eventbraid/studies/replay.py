@@ -14,7 +14,7 @@ from eventbraid.job import Job, Mode
 from eventbraid.studies.comparison import Spread
 from eventbraid.studies.dataflow import Dataflow
 from eventbraid.studies.offload import Offload
-from eventbraid.studies.standins import Work, burns_per_second, loops_per_second, make_job, make_works
+from eventbraid.studies.standins import Work, burns_per_second, make_job, make_works, steps_per_second
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ class Rate(NamedTuple):
 class Replay:
     """The runs of each mode, interleaved: the n-th run of every mode belongs to the n-th round.
 
-    The bound is one core that makes the same calls of `burn` with the same numbers of loops, one after the other in a
+    The bound is one core that makes the same calls of `burn` with the same numbers of steps, one after the other in a
     plain loop: without events, products, modules and waiting. It is measured around each run, with a quarter of the
     run's events before and as many after it, and taken together; a share is a run's over its own bound.
     """
@@ -160,7 +160,7 @@ def replay(
         raise ConfigurationError([Fault(f"--scale {scale:g}", what, "choose a smaller one")], "--scale")
     for note in notes:
         say(f"warning: {note}")
-    works = make_works(dataflow, scaled, loops_per_second(), frozenset(away), fraction)
+    works = make_works(dataflow, scaled, steps_per_second(), frozenset(away), fraction)
     job = make_job(dataflow, works, events, streams)
     rates = _rates(job, works, modes, events, runs, say)
     return Replay(job.name, len(names), away, events, streams, scale, total - away_seconds, away_seconds, rates, notes)
