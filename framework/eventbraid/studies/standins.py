@@ -1,8 +1,8 @@
 """Stand-ins for the algorithms of another framework: each burns CPU, or is away, for as long as its algorithm takes.
 
 To burn is an amount of work that is fixed before anything runs, not a time, which would pass by itself while other work
-has the core. An algorithm that is away is an external module: it burns half of its CPU work in acquire, is
-away by sleeping, and burns the other half in produce.
+has the core. An algorithm that is away is an external module: it burns half of its CPU work in acquire, is away by
+sleeping, and burns the other half in produce.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from eventbraid.studies.dataflow import Algorithm, Dataflow
 
 __all__ = ["Work", "burn", "burns_per_second", "make_job", "make_works", "steps_per_second"]
 
-BLOCK, ABSENT = bytes(4096), b"ab"
+BLOCK, NEEDLE = bytes(4096), b"ab"
 SMALL: Final = 0xFF
 """Products are not larger: Python keeps such numbers ready."""
 
@@ -39,8 +39,8 @@ def burn(steps: int) -> None:
     """
     blocks, rest = divmod(steps, len(BLOCK))
     for _ in itertools.repeat(None, blocks):
-        BLOCK.count(ABSENT)
-    BLOCK.count(ABSENT, 0, rest)
+        BLOCK.count(NEEDLE)
+    BLOCK.count(NEEDLE, 0, rest)
 
 
 def steps_per_second(seconds: float = 0.3) -> float:
