@@ -55,6 +55,8 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/overlap.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/graphs.py
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py

@@ -14,7 +14,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from jobs import GOOD, RAISES
 
-from eventbraid.cli import main
 from eventbraid.cli.options import parse_settings
 
 
@@ -25,29 +24,6 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "job.py"
     file.write_text(GOOD)
     return file
-
-
-class Called:
-    """What a command did."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Calls a command in this process."""
-
-    def run(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["eventbraid", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Called(code, said.out, said.err)
-
-    return run
 
 
 @pytest.mark.parametrize("mode", ["async", "blocking"])
