@@ -20,8 +20,10 @@ from eventbraid.job import Job
 from eventbraid.module import Analyzer, Filter, Producer
 from eventbraid.parameters import Parameter
 from eventbraid.report import Report
+from eventbraid.switch import Alias, Switch
 
 __all__ = [
+    "Alias",
     "Analyzer",
     "ConfigurationError",
     "DataError",
@@ -43,5 +45,6 @@ __all__ = [
     "ProductError",
     "Report",
     "ServerError",
+    "Switch",
 ]
 __version__ = "0.1.0"

@@ -105,9 +105,13 @@ def _case_faults(cases: Sequence[Candidate], available: Sequence[str]) -> Iterat
     for each in cases:
         if not each.case.isidentifier():
             yield Fault(each.where, "a case must be a name: letters, digits and underscores")
-    sound = [each for each in cases if isinstance(each.module, Module)]  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
+    sound = [each for each in cases if _is_module(each.module)]
     for other in sound[1:]:
         yield from _differences(sound[0], other)
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, Module)
 
 
 def _quoted(names: Iterator[str] | Sequence[str]) -> str:
@@ -121,13 +125,14 @@ def _differences(first: Candidate, other: Candidate) -> Iterator[Fault]:
         yield Fault(other.where, f"is {_sort(other.module)}, but case {first.case!r} is {_sort(first.module)}", hint)
     given = {name: output.type for name, output in other.module.outputs()}
     wanted = {name: output.type for name, output in first.module.outputs()}
-    for name in wanted.keys() - given.keys():
-        yield Fault(other.where, f"has no output {name!r}, but case {first.case!r} has", nearest(name, given))
-    for name in given.keys() - wanted.keys():
-        yield Fault(other.where, f"has an output {name!r}, but case {first.case!r} has none", nearest(name, wanted))
-    for name in wanted.keys() & given.keys():
-        if not (fits(given[name], wanted[name]) and fits(wanted[name], given[name])):
-            types = type_name(given[name]), type_name(wanted[name])
+    for name in wanted:
+        if name not in given:
+            yield Fault(other.where, f"has no output {name!r}, but case {first.case!r} has", nearest(name, given))
+    for name, declared in given.items():
+        if name not in wanted:
+            yield Fault(other.where, f"has an output {name!r}, but case {first.case!r} has not", nearest(name, wanted))
+        elif not (fits(declared, wanted[name]) and fits(wanted[name], declared)):
+            types = type_name(declared), type_name(wanted[name])
             yield Fault(other.where, f"output {name!r} is {types[0]}, but in case {first.case!r} {types[1]}")
 
 
