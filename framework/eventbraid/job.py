@@ -202,6 +202,8 @@ def _changed(
     if not isinstance(module, Switch):
         return _remade(module, parameter, value)
     case, dot, name = parameter.partition(".")
+    if case in module.cases and not name:
+        return Fault(where, "must be label.case.parameter=value")
     if not dot:
         hint = " or ".join(f"{label}.{case}.{parameter}" for case in module.cases)
         return Fault(where, f"module {label!r} is a switch: name the case", hint)
