@@ -64,6 +64,7 @@ def _stream(plan: Plan, number: int, shared: dict[int, Module], collect: Collect
 
 
 def _bind(module: Module, label: str, plan: Plan) -> None:
+    module._label = label
     for token in module.tokens():
         token.slot = plan.slots[token.label]
     for name, _ in module.outputs():
