@@ -31,6 +31,8 @@ def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
         "events": 3,
         "streams": None,
         "servers": [],
+        "accelerators": ["cpu"],
+        "seed": 1,
         "settings": {},
         "folder": str(tmp_path / "folder"),
         "keep_steps": [1, 2],
