@@ -194,6 +194,13 @@ def test_faults_of_every_case_are_told_with_the_case() -> None:
         assert expected in text, text
 
 
+def test_a_case_that_reads_what_comes_after_it_on_a_path_is_a_fault_wherever_it_is_told() -> None:
+    modules = {"s": Switch(gpu=Scale(x="late"), cpu=Scale()), "late": Scale()}
+    for accelerators in (("cpu",), ("gpu",)):
+        text = faults(modules, accelerators, paths={"p": ["s", "late"]})
+        assert text == "path 'p': 's' reads 'late', which comes after it (put 'late' first)"
+
+
 def test_cases_with_other_outputs_are_a_fault() -> None:
     class Named(Scale):
         values = Output[int]()

@@ -167,9 +167,13 @@ def make_plan(job: Job) -> Plan:
         products, found = resolve(place, module, table)
         reads.append(products)
         faults += found
+    asked = {label: {product.producer for product in products} for label, products in zip(labels, reads, strict=True)}
     for each in roster.others:
-        faults += resolve(each.where, each.module, table)[1]
-    faults += _path_faults(job, roster.aliases, reads, labels)
+        products, found = resolve(each.where, each.module, table)
+        asked[each.label] |= {product.producer for product in products}
+        faults += found
+    faults += _path_faults(job, roster.aliases, asked)
+    faults += _cycle_faults(job, reads, labels)
     if faults:
         raise ConfigurationError(faults, f"job {job.name!r}")
     plan = _compile(job, labels, modules, table, reads)
@@ -204,10 +208,9 @@ def _twice(candidates: Iterable[Candidate]) -> Iterator[Fault]:
         first.setdefault(id(each.module), each.where)
 
 
-def _path_faults(
-    job: Job, aliases: Mapping[str, str], reads: Sequence[tuple[Product, ...]], labels: Sequence[str]
-) -> Iterator[Fault]:
-    index = {label: number for number, label in enumerate(labels) if label in job.modules}
+def _path_faults(job: Job, aliases: Mapping[str, str], asked: Mapping[str, set[int]]) -> Iterator[Fault]:
+    """What is wrong with the paths; `asked` has for each label the nodes that it reads, in any of its cases."""
+    index = {label: number for number, label in enumerate(job.modules)}
     for name, elements in job.paths.items():
         where = f"path {name!r}"
         if isinstance(elements, str):
@@ -223,17 +226,21 @@ def _path_faults(
                 continue
             if element in seen:
                 yield Fault(where, f"names {element!r} twice")
-            later = {product.producer for product in reads[index[element]]} - {index[each] for each in seen}
+            later = asked[element] - {index[each] for each in seen}
             for other in elements[list(elements).index(element) + 1 :]:
                 if other in index and index[other] in later:
                     yield Fault(where, f"{element!r} reads {other!r}, which comes after it", f"put {other!r} first")
             seen.add(element)
-    if not _before_faults(job):
-        needs = [[p.producer for p in products if p.producer >= 0] for products in reads]
-        gates = _gates(job, index, len(labels))
-        if cycle := find_cycle([[*need, *gate] for need, gate in zip(needs, gates, strict=True)]):
-            names = [labels[node] for node in reversed(cycle)]
-            yield Fault(f"job {job.name!r}", f"modules wait for each other: {' -> '.join([*names, names[0]])}")
+
+
+def _cycle_faults(job: Job, reads: Sequence[tuple[Product, ...]], labels: Sequence[str]) -> Iterator[Fault]:
+    if _before_faults(job):
+        return
+    needs = [[product.producer for product in products if product.producer >= 0] for products in reads]
+    gates = _gates(job, {label: number for number, label in enumerate(job.modules)}, len(labels))
+    if cycle := find_cycle([[*need, *gate] for need, gate in zip(needs, gates, strict=True)]):
+        names = [labels[node] for node in reversed(cycle)]
+        yield Fault(f"job {job.name!r}", f"modules wait for each other: {' -> '.join([*names, names[0]])}")
 
 
 def _before_faults(job: Job) -> bool:
