@@ -101,6 +101,7 @@ class Copies:
 
 
 def _bind(module: Module, label: str, plan: Plan) -> None:
+    module._label = label
     for token in module.tokens():
         token.slot = plan.slots[token.label]
     for name, _ in module.outputs():

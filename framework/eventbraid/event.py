@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_args, overload
 
-from eventbraid.errors import DataError, ProductError
+from eventbraid.errors import DataError, ModuleError, ProductError
+from eventbraid.generators import make_generator
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from eventbraid.module import Module
     from eventbraid.plan import Plan
     from eventbraid.section import Section
     from eventbraid.sources.base import Entry
@@ -67,6 +72,7 @@ ABSENT: Final = _Absent()
 UNBOUND_INPUT: Final = -1
 UNBOUND_OUTPUT: Final = -2
 NO_PRODUCTS: Final = ("taken", ABSENT)
+DRAWING: Final = threading.Lock()
 
 
 class _Token(Generic[T]):
@@ -133,8 +139,9 @@ class Event:
     once. NumPy arrays, alone or in dataclasses, tuples, lists and dicts, become read-only when put.
     """
 
-    __slots__ = ("_lumi", "_plan", "_products", "_results", "id", "number")
-
+    # What few events need is set when it is first asked for, and costs the others nothing.
+    __slots__ = ("_generators", "_lumi", "_plan", "_products", "_results", "id", "number")
+    _generators: dict[str, Generator]
     _lumi: Section  # set where a module of the job wants to know of sections
 
     def __init__(self, plan: Plan, entry: Entry, number: int) -> None:
@@ -179,6 +186,26 @@ class Event:
         """The product, or `default` where its module did not run (a filter before it did not pass)."""
         value = self._products[token.slot]
         return default if value is ABSENT else value
+
+    def random(self, module: Module) -> Generator:
+        """The random numbers of a module in this event: `event.random(self).normal()`.
+
+        They depend on the job's seed, the event's identity and the module's label, so they are the same in
+        every mode, order and number of streams. Within the event it is one generator, which goes on: what
+        `acquire` drew is not drawn again in `produce`. Raises `ModuleError` for a module of no running job.
+        """
+        label = module._label
+        if not label:
+            name = type(module).__name__
+            raise ModuleError(f"{name} belongs to no running job: write event.random(self) in the module that draws")
+        with DRAWING:
+            try:
+                generators = self._generators
+            except AttributeError:
+                generators = self._generators = {}
+            if label not in generators:
+                generators[label] = make_generator(self._plan.seed, *self.id, label)
+            return generators[label]
 
     def _peek(self, slot: int) -> Any:
         value = self._products[slot]

@@ -46,8 +46,10 @@ class Module(Configurable):
     offload: ClassVar[bool] = False
     decides: ClassVar[bool] = False
     _steps: ClassVar[tuple[str, ...]] = ()
+    _label: str
 
     def _take(self, settings: dict[str, Any]) -> None:
+        self._label = ""  # set when a run begins
         for name, token in self.inputs():
             bound = copy.copy(token)
             label = settings.pop(name, token.label)

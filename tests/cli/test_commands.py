@@ -82,7 +82,7 @@ def test_a_module_that_raises_is_shown_with_the_line_of_the_users_code(call: Any
         (["check", "job.py", "--set", "n.scale=-1"], "should be greater than or equal to 0, not -1"),
         (["graph", "job.py", "--format", "svg"], "must be mermaid or dot, not 'svg'"),
         (["describe", "job.py:Nmber"], "did you mean 'Number'?"),
-        (["describe", "Number"], "must be package.module:Class or file.py:Class"),
+        (["describe", "Number"], "must be package.module:Class, file.py:Class or job.py:label"),
         (["describe", "no.such.module:Number"], "cannot be imported"),
         (["status", "nowhere"], "is no server address"),
         (["serve", "--models", "nowhere"], "nowhere: is no folder with models"),
