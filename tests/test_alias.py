@@ -167,3 +167,8 @@ def test_the_label_of_an_alias_is_a_name() -> None:
     assert faults({"facile": Copy(), "my energies": Alias("facile")})[0].startswith(
         "module 'my energies': a label must be a name"
     )
+
+
+def test_an_alias_of_what_is_no_label_is_a_fault() -> None:
+    with pytest.raises(ConfigurationError, match=r"is an alias of \['x'\], which is no module"):
+        make_plan(Job("t", source=ListSource([]), modules={"a": Alias(["x"])}))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -10,6 +10,7 @@ from typing import Final
 __all__ = ["find_accelerators"]
 
 DEVICES: Final = Path("/dev")
+HIDDEN: Final = ("", "-1", "NoDevFiles")
 
 
 def find_accelerators(
@@ -17,11 +18,11 @@ def find_accelerators(
 ) -> tuple[str, ...]:
     """ "cpu" always, "gpu" where there is an NVIDIA device that may be used, "server" where servers are named.
 
-    `visible` is CUDA_VISIBLE_DEVICES: none where it is empty or -1, all where it is None. Nothing is loaded:
+    `visible` is CUDA_VISIBLE_DEVICES: none where it is empty, -1 or what batch systems say, all where it is None. Nothing is loaded:
     whether a library finds the device is the module's to say.
     """
     found = ["cpu"]
-    hidden = visible is not None and visible.strip() in ("", "-1")
+    hidden = visible is not None and visible.strip() in HIDDEN
     if not hidden and any(os.access(device, os.R_OK | os.W_OK) for device in devices.glob("nvidia[0-9]*")):
         found.append("gpu")
     if servers:

@@ -83,7 +83,7 @@ def _followed(label: str, modules: Mapping[str, Any]) -> str | Fault | None:
     chain = [label]
     while isinstance(alias := modules[chain[-1]], Alias):
         target: object = alias.label
-        if target not in modules:
+        if not isinstance(target, str) or target not in modules:
             hint = nearest(str(target), [name for name in modules if name != label])
             return Fault(where, f"is an alias of {target!r}, which is no module", hint) if len(chain) == 1 else None
         if target in chain:

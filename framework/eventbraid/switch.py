@@ -22,7 +22,7 @@ class Switch:
 
     __slots__ = ("cases",)
 
-    def __init__(self, **cases: Module) -> None:
+    def __init__(self, /, **cases: Module) -> None:
         self.cases: Mapping[str, Module] = MappingProxyType(cases)
 
     def with_case(self, name: str, module: Module) -> Switch:
