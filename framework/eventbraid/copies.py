@@ -44,7 +44,8 @@ class Copies:
         self._collect = collect
         self._mode = mode
         self._threads = threads
-        self._shared: dict[int, Module] = {}
+        self._first: dict[int, Module] = {}
+        """The first copy of each node, bound to the plan's slots."""
         self._made = 0
 
     def stream(self) -> Stream:
@@ -74,13 +75,12 @@ class Copies:
         return Stream(self._made - 1, tuple(modules), tuple(acquire), tuple(work), tuple(final), spent)
 
     def _copy(self, node: Node, prototype: Module) -> Module:
-        copy = self._shared.get(node.index)
-        if copy is None:
-            copy = prototype._for_stream()
-            _bind(copy, node.label, self._plan)
-            if prototype.kind != "stream":
-                self._shared[node.index] = copy
-        return copy
+        first = self._first.get(node.index)
+        if first is None:
+            first = self._first[node.index] = prototype.remake() if prototype.kind == "stream" else prototype
+            _bind(first, node.label, self._plan)
+            return first
+        return first._for_stream() if prototype.kind == "stream" else first
 
     def _guarded(self, node: Node, module: Module, calls: Calls, spent: dict[int, float]) -> Calls:
         """The calls of a module that goes to a thread or has a timeout."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, get_args, overload
 
 from eventbraid.errors import DataError, ModuleError, ProductError
 from eventbraid.generators import make_generator
@@ -78,6 +78,7 @@ DRAWING: Final = threading.Lock()
 class _Token(Generic[T]):
     declaration: ClassVar = True
     __slots__ = ("__orig_class__", "name", "slot")
+    _carried: ClassVar = ("__orig_class__", "name", "slot")
 
     def __init__(self, slot: int) -> None:
         self.name = ""
@@ -85,6 +86,13 @@ class _Token(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def __copy__(self) -> Self:
+        made: Any = object.__new__(type(self))
+        for name in self._carried:
+            if (value := getattr(self, name, ABSENT)) is not ABSENT:
+                setattr(made, name, value)
+        return made  # type: ignore[no-any-return]
 
     @property
     def type(self) -> Any:
@@ -103,6 +111,7 @@ class Input(_Token[T]):
     """
 
     __slots__ = ("label", "optional")
+    _carried: ClassVar = (*_Token._carried, "label", "optional")
 
     def __init__(self, label: str = "", *, optional: bool = False) -> None:
         super().__init__(UNBOUND_INPUT)
@@ -117,6 +126,7 @@ class Output(_Token[T]):
     """A product that is put: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
     __slots__ = ("doc", "freezes")
+    _carried: ClassVar = (*_Token._carried, "doc", "freezes")
 
     def __init__(self, doc: str = "") -> None:
         super().__init__(UNBOUND_OUTPUT)

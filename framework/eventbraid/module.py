@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
 
 from eventbraid.errors import nearest
@@ -113,8 +114,18 @@ class Module(Configurable):
         """Get what the job shares between modules, before `begin_job`."""
 
     def _for_stream(self) -> Self:
-        """The copy for one stream: made again for kind "stream", this very module for the others."""
-        return self.remake() if self.kind == "stream" else self
+        """One more copy of a module that is bound: its tokens are shared, what a constructor makes is its own."""
+        if type(self).__init__ is not Configurable.__init__ or not all(map(_is_fixed, self.settings().values())):
+            made = self.remake()
+            carried: Sequence[str] = ("_label",)
+        else:
+            made = object.__new__(type(self))
+            carried = ("_made_from", "_valid", "_faults", "_label", *self._valid)
+        for name in (*carried, *(name for name, _ in self.inputs()), *(name for name, _ in self.outputs())):
+            setattr(made, name, getattr(self, name))
+        for name, kept in self._declared(Kept):
+            setattr(made, name, copy.copy(kept))
+        return made
 
     @classmethod
     def step_faults(cls) -> Iterator[str]:
@@ -144,6 +155,13 @@ class Module(Configurable):
             for name in cls._steps:
                 if name != "external_work" and inspect.iscoroutinefunction(inspect.getattr_static(cls, name, None)):
                     yield f"has offload = True, but {name}() is async def: a thread runs plain def"
+
+
+def _is_fixed(value: object) -> bool:
+    """True for a value that two copies of a module may share."""
+    return isinstance(value, (bool, int, float, complex, str, bytes, frozenset, type(None), Enum)) or (
+        isinstance(value, tuple) and all(map(_is_fixed, value))
+    )
 
 
 class Producer(Module):

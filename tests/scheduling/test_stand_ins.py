@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from eventbraid import Alias, Job, ModuleError, Switch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_jobs import RandomJob, make, random_jobs
+from random_jobs import RandomJob, Watch, make, random_jobs
 
 from eventbraid.running import Run
 from eventbraid.testing import ListOutput
@@ -29,7 +29,7 @@ def disguised(random: RandomJob) -> Job:
     for each in random.behaviours:
         case = dataclasses.replace(each, reads=renamed(each.reads))
         modules[f"{each.label}_too"] = Alias(each.label)
-        modules[each.label] = Switch(fpga=make(each), cpu=make(case))
+        modules[each.label] = Switch(fpga=make(each, Watch()), cpu=make(case, Watch()))
     output = ListOutput(keep=renamed(random.keep), select=random.select)
     return dataclasses.replace(random.job(), modules=modules, outputs=[output], accelerators=("cpu",))
 
@@ -50,6 +50,7 @@ async def outcome(job: Job, mode: Any) -> tuple[Any, ...]:
 @given(random_jobs())
 @settings(max_examples=60)
 async def test_modules_behind_switches_and_aliases_do_what_they_do_without(random: RandomJob) -> None:
-    """Any job, in both modes."""
+    """Any job, in both modes; one that gives up no event, since which of two failures comes first is chance."""
+    random = random.tolerant()
     for mode in ("blocking", "async"):
         assert await outcome(disguised(random), mode) == await outcome(random.job(), mode)
