@@ -18,8 +18,8 @@ def find_accelerators(
 ) -> tuple[str, ...]:
     """ "cpu" always, "gpu" where there is an NVIDIA device that may be used, "server" where servers are named.
 
-    `visible` is CUDA_VISIBLE_DEVICES: none where it is empty, -1 or what batch systems say, all where it is None. Nothing is loaded:
-    whether a library finds the device is the module's to say.
+    `visible` is CUDA_VISIBLE_DEVICES: none where it is empty, -1 or what batch systems say, all where it is
+    None. Nothing is loaded: whether a library finds the device is the module's to say.
     """
     found = ["cpu"]
     hidden = visible is not None and visible.strip() in HIDDEN

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
@@ -21,7 +21,7 @@ from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.plan import Node, Path, Plan
-from eventbraid.sections import Block, Sections
+from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
 from eventbraid.states import State
 from eventbraid.transitions import call
@@ -40,7 +40,7 @@ class Blocking:
         self._audience = audience
         self.in_flight = 0
         self._node, self._step = 0, ""
-        self._due: deque[Coroutine[Any, Any, None]] = deque()
+        self._due: deque[Work] = deque()
         self._moving = False
         self._sections = Sections(plan, stream, self._take_on) if plan.lumis else None
 
@@ -49,8 +49,6 @@ class Blocking:
         try:
             await self._run()
         finally:
-            for work in self._due:
-                work.close()
             if self._sections is not None:
                 await self._sections.abandon()
 
@@ -81,7 +79,7 @@ class Blocking:
             self._sections.close()
             await self._move_on()
 
-    def _take_on(self, work: Coroutine[Any, Any, None]) -> None:
+    def _take_on(self, work: Work) -> None:
         """What one end leads to comes before what was due after it: the end of a run before the next one's begin."""
         if self._moving:
             self._due.appendleft(work)
@@ -100,7 +98,7 @@ class Blocking:
         """End and begin the sections that are due, one after the other."""
         self._moving = True
         while self._due:
-            await self._due.popleft()
+            await self._due.popleft()()
         self._moving = False
         if self.section_errors:
             self._intake.stop()

@@ -78,7 +78,7 @@ DRAWING: Final = threading.Lock()
 class _Token(Generic[T]):
     declaration: ClassVar = True
     __slots__ = ("__orig_class__", "name", "slot")
-    _carried: ClassVar = ("__orig_class__", "name", "slot")
+    _carried: ClassVar[tuple[str, ...]] = ("__orig_class__", "name", "slot")
 
     def __init__(self, slot: int) -> None:
         self.name = ""
@@ -111,7 +111,7 @@ class Input(_Token[T]):
     """
 
     __slots__ = ("label", "optional")
-    _carried: ClassVar = (*_Token._carried, "label", "optional")
+    _carried: ClassVar[tuple[str, ...]] = (*_Token._carried, "label", "optional")
 
     def __init__(self, label: str = "", *, optional: bool = False) -> None:
         super().__init__(UNBOUND_INPUT)
@@ -126,7 +126,7 @@ class Output(_Token[T]):
     """A product that is put: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
     __slots__ = ("doc", "freezes")
-    _carried: ClassVar = (*_Token._carried, "doc", "freezes")
+    _carried: ClassVar[tuple[str, ...]] = (*_Token._carried, "doc", "freezes")
 
     def __init__(self, doc: str = "") -> None:
         super().__init__(UNBOUND_OUTPUT)

@@ -82,8 +82,8 @@ def _followed(label: str, modules: Mapping[str, Any]) -> str | Fault | None:
     where = f"module {label!r}"
     chain = [label]
     while isinstance(alias := modules[chain[-1]], Alias):
-        target: object = alias.label
-        if not isinstance(target, str) or target not in modules:
+        target: str = alias.label
+        if not _is_name(target) or target not in modules:
             hint = nearest(str(target), [name for name in modules if name != label])
             return Fault(where, f"is an alias of {target!r}, which is no module", hint) if len(chain) == 1 else None
         if target in chain:
@@ -108,6 +108,10 @@ def _case_faults(cases: Sequence[Candidate], available: Sequence[str]) -> Iterat
     sound = [each for each in cases if _is_module(each.module)]
     for other in sound[1:]:
         yield from _differences(sound[0], other)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _is_module(value: object) -> bool:

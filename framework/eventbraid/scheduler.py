@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import length_hint
 from time import perf_counter
@@ -35,7 +35,7 @@ from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
 from eventbraid.plan import Plan
-from eventbraid.sections import Block, Sections
+from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
 from eventbraid.states import SETTLED, State
 from eventbraid.transitions import call
@@ -122,7 +122,7 @@ class Scheduler:
         self._timer: asyncio.TimerHandle | None = None
         self.add(streams)
 
-    def _start_section_step(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_section_step(self, work: Work) -> None:
         self._start(self._section_step(work))
 
     @property
@@ -395,11 +395,11 @@ class Scheduler:
         self._follow(passage)
         self.wake()
 
-    async def _section_step(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _section_step(self, work: Work) -> None:
         """A begin or an end of a section."""
         assert self._sections is not None
         errors = len(self._sections.errors)
-        await work
+        await work()
         if len(self._sections.errors) > errors:
             self._intake.stop()
         self.wake()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from eventbraid.copies import Stream
 from eventbraid.errors import ModuleError
@@ -20,7 +21,10 @@ from eventbraid.plan import Node, Plan
 from eventbraid.section import Section
 from eventbraid.transitions import call
 
-__all__ = ["Block", "Sections"]
+__all__ = ["Block", "Sections", "Work"]
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""A begin or an end, to be called and awaited."""
 
 
 class Block:
@@ -58,9 +62,9 @@ class Block:
 
 
 class Sections:
-    """Opens, begins and ends sections. What takes time is a coroutine that the caller runs, given to `start`."""
+    """Opens, begins and ends sections. What takes time is given to `start`."""
 
-    def __init__(self, plan: Plan, stream: Stream, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+    def __init__(self, plan: Plan, stream: Stream, start: Callable[[Work], object]) -> None:
         self._start = start
         self._nodes = plan.nodes[: plan.used]
         self._single = {name: self._copies(stream, name, single=True) for name in ("lumi", "run")}
@@ -124,7 +128,7 @@ class Sections:
         """Something inside has ended."""
         block.inside -= 1
         if block.over:
-            self._start(self._end(block))
+            self._start(partial(self._end, block))
 
     async def enter(self, stream: Stream, block: Block) -> None:
         """Take a stream to a section: end the one that it was in, wait until the new one has begun, begin it.
@@ -156,14 +160,14 @@ class Sections:
     def _open(self, section: Section, outer: Block | None) -> Block:
         block = Block(section, outer)
         self.open.append(block)
-        self._start(self._begin(block))
+        self._start(partial(self._begin, block))
         return block
 
     def _close(self, block: Block | None) -> None:
         if block is not None:
             block.closed = True
             if block.over:
-                self._start(self._end(block))
+                self._start(partial(self._end, block))
 
     async def _begin(self, block: Block) -> None:
         """Begin a section for the modules of one copy, after all that were opened before it."""
