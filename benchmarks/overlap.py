@@ -21,6 +21,7 @@ from eventbraid.sources import EmptySource
 
 CPU_SECONDS, AWAY_SECONDS = 0.0004, 0.020
 CPU_MODULES = 9
+TARGET, STRETCH = 0.96, 0.98
 
 
 def spin(loops: int) -> int:
@@ -122,8 +123,9 @@ def main() -> int:
     for name, values in shares.items():
         label = name if name == "blocking" else f"{name} in flight"
         print(f"{label:14} {statistics.median(values):.3f} ({min(values):.3f}-{max(values):.3f}) of the CPU bound")
-    held = statistics.median(shares["16"]) >= 0.93
-    print(f"target: at least 0.93 at 16 in flight: {'held' if held else 'MISSED'}")
+    held = all(statistics.median(shares[name]) >= TARGET for name in ("16", "64"))
+    verdict = "held" if held else "MISSED"
+    print(f"target: at least {TARGET} at 16 and at 64 in flight, stretch {STRETCH}: {verdict}")
     if arguments.json:
         arguments.json.write_text(json.dumps({"benchmark": "overlap", "shares": shares, "held": held}, indent=2))
     return 0 if held else 1

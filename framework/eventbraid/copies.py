@@ -13,6 +13,7 @@ from eventbraid.job import Mode
 from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule, Row
 from eventbraid.plan import Node, Plan
+from eventbraid.straight import straight
 
 __all__ = ["Collect", "Copies", "Stream", "blame", "late", "wrong_answer"]
 
@@ -64,7 +65,11 @@ class Copies:
                 continue
             copy = self._copy(node, node.module)
             external: Any = copy if node.external else None
-            calls = (external and external.acquire, external and external.external_work, getattr(copy, node.step))
+            calls = (
+                external and straight(external.acquire),
+                external and external.external_work,
+                straight(getattr(copy, node.step)),
+            )
             if node.guarded or (node.external and self._mode == "threads"):
                 calls = self._guarded(node, copy, calls, spent)
             modules.append(copy)

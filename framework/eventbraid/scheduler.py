@@ -147,8 +147,11 @@ class Scheduler:
             await self._over
         finally:
             self._cancelled = True
+            if self._sections is not None:
+                self._sections.interrupt()
             for task in self._tasks:
-                task.cancel()
+                if self._sections is None or task not in self._sections.calling:
+                    task.cancel()
             while self._tasks:
                 await asyncio.wait(self._tasks)
             if self._timer is not None:

@@ -79,6 +79,9 @@ class Sections:
         self._run: Block | None = None
         self.open: list[Block] = []
         """Every section that has not ended, in the order of opening."""
+        self.calling: set[asyncio.Task[Any] | None] = set()
+        """Tasks that are in a begin or an end; when the job is cancelled they are let finish it, and nothing else."""
+        self._abandoned = False
         self.errors: list[ModuleError] = []
         """What begins and ends have raised."""
 
@@ -112,12 +115,16 @@ class Sections:
         self._close(lumi)
         self._close(run)
 
+    def interrupt(self) -> None:
+        """The job is cancelled: no other begin and no other end is called until `abandon`."""
+        self._abandoned = True
+
     async def abandon(self) -> None:
-        """The job was cancelled: end whatever has begun, without its events."""
+        """The job was cancelled, and every call of `calling` has returned: end whatever has begun."""
         for block in sorted(self.open, key=lambda block: block.outer is None):
             for number in sorted(block.streams):
-                await self._end_copies(block, block.streams.pop(number))
-            await self._end_copies(block, block.begun)
+                await self._end_copies(block, block.streams[number], last=True)
+            await self._end_copies(block, block.begun, last=True)
         self.open.clear()
 
     def is_in(self, stream: Stream, block: Block) -> bool:
@@ -182,14 +189,25 @@ class Sections:
     async def _begin_copies(
         self, block: Block, copies: list[tuple[Node, Module]], begun: list[tuple[Node, Module]]
     ) -> ModuleError | None:
-        begin = f"begin_{block.level}"
         for node, module in copies:
-            try:
-                await call(node, begin, getattr(module, begin), block.section)
-            except ModuleError as error:
-                self.errors.append(error)
+            if self._abandoned:
+                break
+            if (error := await self._call(node, module, f"begin_{block.level}", block)) is not None:
                 return error
             begun.append((node, module))
+        return None
+
+    async def _call(self, node: Node, module: Module, step: str, block: Block) -> ModuleError | None:
+        """Call a begin or an end; what it raised."""
+        task = asyncio.current_task()
+        self.calling.add(task)
+        try:
+            await call(node, step, getattr(module, step), block.section)
+        except ModuleError as error:
+            self.errors.append(error)
+            return error
+        finally:
+            self.calling.discard(task)
         return None
 
     async def _begin_stream(self, block: Block, stream: Stream) -> None:
@@ -206,6 +224,8 @@ class Sections:
                 if of.get(number) is block:
                     await self._end_stream(of, number)
         await self._end_copies(block, block.begun)
+        if self._abandoned:
+            return
         (self._runs if block.outer is None else self._lumis).release()
         self.open.remove(block)
         if block.outer is not None:
@@ -214,16 +234,14 @@ class Sections:
     async def _end_stream(self, of: dict[int, Block], number: int) -> None:
         """End the section that a stream is in, if it is in one."""
         if (block := of.pop(number, None)) is not None:
-            await self._end_copies(block, block.streams.pop(number, []))
+            await self._end_copies(block, block.streams.get(number, []))
+            if not self._abandoned:
+                block.streams.pop(number, None)
 
-    async def _end_copies(self, block: Block, begun: list[tuple[Node, Module]]) -> None:
-        end = f"end_{block.level}"
-        while begun:
+    async def _end_copies(self, block: Block, begun: list[tuple[Node, Module]], *, last: bool = False) -> None:
+        while begun and (last or not self._abandoned):
             node, module = begun.pop()
-            try:
-                await call(node, end, getattr(module, end), block.section)
-            except ModuleError as error:
-                self.errors.append(error)
+            await self._call(node, module, f"end_{block.level}", block)
 
 
 def _follows(module: Module, level: str) -> bool:

@@ -163,3 +163,14 @@ def test_whatever_is_done_to_a_running_job_it_ends_in_order(random: RandomJob, m
     assert isinstance(output, ListOutput)
     if act in ("hold", "streams") and not report.failures:
         assert output.rows == outcome(random, "blocking", None)[1]
+
+
+@given(random_jobs())
+@settings(max_examples=max(20, settings().max_examples // 10))
+def test_threads_mode_equals_blocking(random: RandomJob) -> None:
+    """The same products, path results and errors with external work in threads; nothing is given up, for certainty."""
+    blocking, expected, _ = outcome(random.tolerant(), "blocking", None)
+    report, rows, _ = outcome(random.tolerant(), "threads", None)
+    assert rows == expected
+    assert failures(report) == failures(blocking)
+    assert report.paths == blocking.paths
