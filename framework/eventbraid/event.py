@@ -160,14 +160,22 @@ class Event:
         self._results: Mapping[str, PathResult] | None = None
         self.id = entry.id
         self.number = number
-        slots = plan.source_slots
+        put = entry.products
+        if plan.source_is_plain and tuple(put) == plan.source_names:
+            products[: len(put)] = put.values()
+        elif put:
+            self._take_in(put, entry.id)
+
+    def _take_in(self, put: Mapping[str, object], id_: EventID) -> None:
+        """The products of the source."""
+        slots, products = self._plan.source_slots, self._products
         try:
-            for name, value in entry.products.items():
+            for name, value in put.items():
                 if value.__class__ not in PLAIN:
                     freeze(value)
                 products[slots[name]] = value
         except KeyError as error:
-            message = f"event {entry.id}: the source put {error}, which it does not declare as an output"
+            message = f"event {id_}: the source put {error}, which it does not declare as an output"
             raise DataError(message) from None
 
     def __getitem__(self, token: Input[T]) -> T:

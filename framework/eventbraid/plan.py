@@ -95,6 +95,10 @@ class Plan:
     blank: list[Any]
     """The products of an event before the source has put its own."""
     source_slots: Mapping[str, int]
+    """The slots of the source's products, which are the first ones, in the order of their declaration."""
+    source_names: tuple[str, ...]
+    source_is_plain: bool
+    """All of them are declared as plain numbers or strings."""
     heavy: frozenset[int]
     """The slots of products that are worth dropping early: all but plain numbers and strings."""
     walk: int
@@ -371,6 +375,8 @@ def _compile(
         size=table.size,
         blank=[*[ABSENT] * table.size, *NO_PRODUCTS],
         source_slots=table.source_slots,
+        source_names=tuple(table.source_slots),
+        source_is_plain=heavy.isdisjoint(table.source_slots.values()),
         heavy=frozenset(heavy),
         walk=_walk(made[: len(used)], paths),
         on_error=job.on_error,

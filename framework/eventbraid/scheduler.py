@@ -306,9 +306,13 @@ class Scheduler:
         while True:
             if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
                 return None
+            event: Event | None = None
             try:
                 entry = intake.poll()
+                if entry is not None and entry[0][2]:
+                    event = Event(self._plan, entry, intake.read - 1)
             except EventbraidError as error:
+                intake.stop()
                 self._ledger.stopped_by(error)
                 return None
             if entry is None:
@@ -319,9 +323,8 @@ class Scheduler:
             block = None
             if self._sections is not None:
                 block = self._sections.block(entry.id)
-            if not entry[0][2]:
+            if event is None:
                 continue  # it only opens a section
-            event = Event(self._plan, entry, intake.read - 1)
             if self._events_watched:
                 self._audience.event_begins(event.id, event.number, perf_counter())
             passage = self._free.pop()
@@ -492,60 +495,67 @@ class Scheduler:
 
     # --- the straight walk
 
-    async def _walk(self, passage: Passage, turn: Turn) -> Turn:
-        """Take an event through the head of the plan; the turn that the driver then holds, or has lost."""
-        event = passage.event
-        products = event._products
-        clocked = self._clocked
-        if clocked:
-            self._first = 0
-            self._stamps.append(perf_counter())
-        self._at = passage
-        answer: Any = None
-        try:
-            for end, awaited, calls, drops in passage.walk:
-                self._leg_end = end
-                self._walker = walker = iter(calls)
-                if awaited and not clocked:
-                    for call in walker:
-                        answer = await call(event)
-                        if answer is not None:
-                            break
-                else:
-                    for call in walker:
-                        answer = call(event)
-                        if answer is not None:
-                            if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
-                                answer = await answer
-                            if turn.lost or answer is not None:
+    async def _walk(self, entered: Passage, turn: Turn) -> Turn:
+        """Take new events through the head of the plan, one after the other, while nothing older can go on.
+
+        The turn that the driver then holds, or has lost.
+        """
+        passage: Passage | None = entered
+        while passage is not None:
+            event, clocked = passage.event, self._clocked
+            products = event._products
+            if clocked:
+                self._first = 0
+                self._stamps.append(perf_counter())
+            self._at = passage
+            answer: Any = None
+            try:
+                for end, awaited, calls, drops in passage.walk:
+                    self._leg_end = end
+                    self._walker = walker = iter(calls)
+                    if awaited and not clocked:
+                        for call in walker:
+                            answer = await call(event)
+                            if answer is not None:
                                 break
-                        if clocked:
-                            now = perf_counter()
-                            self._stamps.append(now)
-                            if now > self._pause_at:
-                                turn = await self._rest_on_walk(passage, turn)
-                if turn.lost or answer is not None:
-                    self._stumble(passage, turn, answer, None)
-                    return turn
-                for slot in drops:
-                    products[slot] = ABSENT
-        except asyncio.CancelledError as cancelled:
-            if self._cancelled:
-                raise
-            self._stumble(passage, turn, None, _recovered(cancelled))
-            return turn
-        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-            self._stumble(passage, turn, None, raised)
-            return turn
-        self._walker = self._at = None
-        if clocked:
-            self._unclock(passage)
-        if self._walk_is_all:
+                    else:
+                        for call in walker:
+                            answer = call(event)
+                            if answer is not None:
+                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                                    answer = await answer
+                                if turn.lost or answer is not None:
+                                    break
+                            if clocked:
+                                now = perf_counter()
+                                self._stamps.append(now)
+                                if now > self._pause_at:
+                                    turn = await self._rest_on_walk(passage, turn)
+                    if turn.lost or answer is not None:
+                        self._stumble(passage, turn, answer, None)
+                        return turn
+                    for slot in drops:
+                        products[slot] = ABSENT
+            except asyncio.CancelledError as cancelled:
+                if self._cancelled:
+                    raise
+                self._stumble(passage, turn, None, _recovered(cancelled))
+                return turn
+            except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
+                self._stumble(passage, turn, None, raised)
+                return turn
+            self._walker = self._at = None
+            if clocked:
+                self._unclock(passage)
+            if not self._walk_is_all:
+                self._branch(passage, self._plan.walk, waiting=False)
+                self._follow(passage)
+                return turn
             self._ledger.walked(event)
             self._release(passage, False, True)
-        else:
-            self._branch(passage, self._plan.walk, waiting=False)
-            self._follow(passage)
+            if self._ready or perf_counter() > self._pause_at:
+                return turn
+            passage = self._admit()
         return turn
 
     async def _rest_on_walk(self, passage: Passage, turn: Turn) -> Turn:
