@@ -16,7 +16,7 @@ from typing import Any
 from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import path_result
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import Event, EventID, PathResult
+from eventbraid.event import Event, EventID, PathResult, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
@@ -68,7 +68,7 @@ class Blocking:
                 if entry.id.event == 0:
                     continue  # it only opens a section
                 self.in_flight = 1
-                await self._process(Event(self._plan, entry, intake.read - 1), block)
+                await self._process(make_event(self._plan, entry, intake.read - 1), block)
                 self.in_flight = 0
                 if ledger.writing_due:
                     await ledger.write()

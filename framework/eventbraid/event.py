@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eventbraid.section import Section
     from eventbraid.sources.base import Entry
 
-__all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState"]
+__all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState", "make_event"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -87,6 +87,10 @@ class _Token(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
+    def bind_like(self, other: Self) -> None:
+        """Belong to the running job that another copy's token belongs to."""
+        self.slot = other.slot
+
     def __copy__(self) -> Self:
         made: Any = object.__new__(type(self))
         for name in self._carried:
@@ -138,6 +142,9 @@ class Output(_Token[T]):
         self.slot = slot
         self.freezes = not is_plain(self.type)
 
+    def bind_like(self, other: Self) -> None:
+        self.slot, self.freezes = other.slot, other.freezes
+
     def __repr__(self) -> str:
         return f"Output({self.name})"
 
@@ -154,17 +161,12 @@ class Event:
     _generators: dict[str, Generator]
     _lumi: Section  # set where a module of the job wants to know of sections
 
-    def __init__(self, plan: Plan, entry: Entry, number: int) -> None:
-        self._plan = plan
-        self._products = products = plan.blank.copy()
-        self._results: Mapping[str, PathResult] | None = None
-        self.id = entry.id
-        self.number = number
-        put = entry.products
-        if plan.source_is_plain and tuple(put) == plan.source_names:
-            products[: len(put)] = put.values()
-        elif put:
-            self._take_in(put, entry.id)
+    _plan: Plan
+    _products: list[Any]
+    _results: Mapping[str, PathResult] | None
+    id: EventID
+    number: int
+    """It counts from 0 in the order of reading."""
 
     def _take_in(self, put: Mapping[str, object], id_: EventID) -> None:
         """The products of the source."""
@@ -254,6 +256,22 @@ class Event:
         return f"Event({self.id}, products: {', '.join(present) or 'none'})"
 
 
+def make_event(plan: Plan, entry: Entry, number: int) -> Event:
+    """An event with the products of the source; raises `DataError` for one that the source does not declare."""
+    event: Event = new_object(Event)  # a call of the class would cost three times as much
+    event._plan = plan
+    event._products = products = plan.blank.copy()
+    event._results = None
+    event.id, put = entry
+    event.number = number
+    if plan.source_is_plain and tuple(put) == plan.source_names:
+        products[: len(put)] = put.values()
+    elif put:
+        event._take_in(put, event.id)
+    return event
+
+
+new_object: Final[Callable[[type[Event]], Event]] = object.__new__
 PLAIN: Final[frozenset[type]] = frozenset({bool, int, float, complex, str, bytes, type(None)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
 
@@ -102,6 +102,32 @@ class Module(Configurable):
 
     def end_lumi(self, lumi: Section, /) -> Awaitable[None] | None:
         """Called after the last event of a luminosity section, if its `begin_lumi` succeeded; may be `async def`."""
+
+    @classmethod
+    def follows_sections(cls) -> bool:
+        """True for a class that keeps values for sections, or has begin, end or flush of them."""
+        return any(True for _ in cls._declared(Kept)) or any(
+            getattr(cls, name, None) is not getattr(Module, name, None) for name in SECTION_STEPS
+        )
+
+    async def _connect(self, resources: Resources) -> None:
+        """Get what the job shares between modules, before `begin_job`."""
+
+    def _for_stream(self) -> Self:
+        """One more copy of a module that is bound: what a constructor makes is its own."""
+        names = [*(name for name, _ in self.inputs()), *(name for name, _ in self.outputs())]
+        if type(self).__init__ is not Configurable.__init__ or not all(map(_is_fixed, self.settings().values())):
+            made = self.remake()
+            made._label = self._label
+            for name in names:  # its constructor may have put its tokens elsewhere too
+                getattr(made, name).bind_like(getattr(self, name))
+            return made
+        made = object.__new__(type(self))
+        for name in ("_made_from", "_valid", "_faults", "_label", *self._valid, *names):
+            setattr(made, name, getattr(self, name))
+        for name, kept in self._declared(Kept):
+            setattr(made, name, copy.copy(kept))
+        return made
 
     @classmethod
     def follows_sections(cls) -> bool:

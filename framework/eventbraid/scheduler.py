@@ -29,7 +29,7 @@ from eventbraid.bounds import Bounds
 from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import ABSENT, Event
+from eventbraid.event import ABSENT, Event, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
@@ -105,6 +105,8 @@ class Scheduler:
         self._watched = audience.steps
         self._events_watched = audience.events
         self._clocked = self._watched
+        self._plain = not (self._events_watched or plan.lumis or plan.deadline)
+        """Nobody is told of events, and nothing is done for them before and after their modules."""
         self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loading = self._writing = False
@@ -307,10 +309,11 @@ class Scheduler:
             if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
                 return None
             event: Event | None = None
+            number = intake.read
             try:
                 entry = intake.poll()
-                if entry is not None and entry[0][2]:
-                    event = Event(self._plan, entry, intake.read - 1)
+                if entry is not None and intake.read > number:
+                    event = make_event(self._plan, entry, number)
             except EventbraidError as error:
                 intake.stop()
                 self._ledger.stopped_by(error)
@@ -320,22 +323,25 @@ class Scheduler:
                     self._loading = True
                     self._start(self._load())
                 return None
-            block = None
-            if self._sections is not None:
-                block = self._sections.block(entry.id)
+            block = self._sections.block(entry.id) if self._sections is not None else None
             if event is None:
                 continue  # it only opens a section
-            if self._events_watched:
-                self._audience.event_begins(event.id, event.number, perf_counter())
             passage = self._free.pop()
             passage.event = event
             self._flying.add(passage)
-            if self._plan.deadline is not None:
-                self._deadlines.append((self._loop.time() + self._plan.deadline, event.number, passage))
-                if self._timer is None:
-                    self._await_deadline()
-            if block is None or self._is_in(passage, block):
+            if self._plain or self._is_welcome(passage, block):
                 return passage
+
+    def _is_welcome(self, passage: Passage, block: Block | None) -> bool:
+        """Note when the event was read; False where its stream is on its way to the event's section."""
+        event, plan = passage.event, self._plan
+        if self._events_watched:
+            self._audience.event_begins(event.id, event.number, perf_counter())
+        if plan.deadline is not None:
+            self._deadlines.append((self._loop.time() + plan.deadline, event.number, passage))
+            if self._timer is None:
+                self._await_deadline()
+        return block is None or self._is_in(passage, block)
 
     def _await_deadline(self) -> None:
         self._timer = None
@@ -501,19 +507,32 @@ class Scheduler:
         The turn that the driver then holds, or has lost.
         """
         passage: Passage | None = entered
+        stamp = self._stamps.append
         while passage is not None:
             event, clocked = passage.event, self._clocked
             products = event._products
             if clocked:
                 self._first = 0
-                self._stamps.append(perf_counter())
+                stamp(perf_counter())
             self._at = passage
             answer: Any = None
             try:
                 for end, awaited, calls, drops in passage.walk:
                     self._leg_end = end
                     self._walker = walker = iter(calls)
-                    if awaited and not clocked:
+                    if clocked:
+                        for call in walker:
+                            answer = call(event)
+                            if answer is not None:
+                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                                    answer = await answer
+                                if turn.lost or answer is not None:
+                                    break
+                            now = perf_counter()
+                            stamp(now)
+                            if now > self._pause_at:
+                                turn = await self._rest_on_walk(passage, turn)
+                    elif awaited:
                         for call in walker:
                             answer = await call(event)
                             if answer is not None:
@@ -524,13 +543,8 @@ class Scheduler:
                             if answer is not None:
                                 if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
                                     answer = await answer
-                                if turn.lost or answer is not None:
+                                if answer is not None:
                                     break
-                            if clocked:
-                                now = perf_counter()
-                                self._stamps.append(now)
-                                if now > self._pause_at:
-                                    turn = await self._rest_on_walk(passage, turn)
                     if turn.lost or answer is not None:
                         self._stumble(passage, turn, answer, None)
                         return turn
@@ -552,7 +566,11 @@ class Scheduler:
                 self._follow(passage)
                 return turn
             self._ledger.walked(event)
-            self._release(passage, False, True)
+            if self._plain and not (self._retiring or self._writes):
+                self._flying.remove(passage)
+                self._free.append(passage)
+            else:
+                self._release(passage, False, True)
             if self._ready or perf_counter() > self._pause_at:
                 return turn
             passage = self._admit()
