@@ -130,30 +130,6 @@ class Module(Configurable):
         return made
 
     @classmethod
-    def follows_sections(cls) -> bool:
-        """True for a class that keeps values for sections, or has begin, end or flush of them."""
-        return any(True for _ in cls._declared(Kept)) or any(
-            getattr(cls, name, None) is not getattr(Module, name, None) for name in SECTION_STEPS
-        )
-
-    async def _connect(self, resources: Resources) -> None:
-        """Get what the job shares between modules, before `begin_job`."""
-
-    def _for_stream(self) -> Self:
-        """One more copy of a module that is bound: its tokens are shared, what a constructor makes is its own."""
-        if type(self).__init__ is not Configurable.__init__ or not all(map(_is_fixed, self.settings().values())):
-            made = self.remake()
-            carried: Sequence[str] = ("_label",)
-        else:
-            made = object.__new__(type(self))
-            carried = ("_made_from", "_valid", "_faults", "_label", *self._valid)
-        for name in (*carried, *(name for name, _ in self.inputs()), *(name for name, _ in self.outputs())):
-            setattr(made, name, getattr(self, name))
-        for name, kept in self._declared(Kept):
-            setattr(made, name, copy.copy(kept))
-        return made
-
-    @classmethod
     def step_faults(cls) -> Iterator[str]:
         """What is wrong with the methods that the class defines."""
         if not cls._steps:
