@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    overlap.First.loops = calibrated()
+    overlap.First.steps = calibrated()
     print(f"order, Python {platform.python_version()}, {IN_FLIGHT} in flight, {arguments.rounds} rounds")
     found: dict[str, list[tuple[float, float]]] = {OURS: [], EXTERNALS_LAST: [], NEWEST: []}
     for _ in range(arguments.rounds):

@@ -6,7 +6,6 @@ Nothing overlaps: a module that waits, and external work, are awaited where they
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -20,6 +19,7 @@ from eventbraid.event import Event, EventID, PathResult, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
+from eventbraid.passage import EXTERNAL_WORK
 from eventbraid.plan import Node, Path, Plan
 from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
@@ -109,7 +109,7 @@ class Blocking:
         return self._sections.errors if self._sections is not None else []
 
     async def _process(self, event: Event, block: Block | None) -> None:
-        if self._audience:
+        if self._audience.events:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
         limit = asyncio.timeout(self._plan.deadline)
@@ -132,7 +132,7 @@ class Blocking:
         passed, failed = self._ledger.book(event, results, passing.errors, passing.given_up)
         if passing.stops:
             self._intake.stop()
-        if self._audience:
+        if self._audience.events:
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
 
     async def call(self, event: Event, node: Node) -> bool:
@@ -143,7 +143,7 @@ class Blocking:
             arguments: tuple[Any, ...] = (event,)
             if (acquire := stream.acquire[index]) is not None and (work := stream.work[index]) is not None:
                 acquired = await self._timed(event, node, step, acquire, event)
-                step = "external work"
+                step = EXTERNAL_WORK
                 if isinstance(node.module, ExternalModule) and node.module.holds_back():
                     work = partial(self._flushing, event, node, work)
                 arguments = (event, await self._timed(event, node, step, work, acquired))
@@ -171,15 +171,17 @@ class Blocking:
             task.cancel()
 
     async def _timed(self, event: Event, node: Node, step: str, call: Any, *arguments: Any) -> Any:
-        start, cpu = perf_counter(), thread_time()
         self._node, self._step = node.index, step
+        if not self._audience.steps:
+            answer = call(*arguments)
+            return await answer if hasattr(answer, "__await__") else answer
+        start, cpu = perf_counter(), thread_time()
         try:
             answer = call(*arguments)
-            return await answer if inspect.isawaitable(answer) else answer
+            return await answer if hasattr(answer, "__await__") else answer
         finally:
-            if self._audience:
-                busy = 0.0 if step == "external work" else thread_time() - cpu
-                self._audience.step(node.index, step, event.number, start, perf_counter(), busy)
+            busy = 0.0 if step == EXTERNAL_WORK else thread_time() - cpu
+            self._audience.step(node.index, step, event.number, start, perf_counter(), busy)
 
 
 class _Passing:

@@ -109,6 +109,8 @@ class Scheduler:
         """Nobody is told of events, and nothing is done for them before and after their modules."""
         self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        """Drivers that have nothing to do."""
         self._loading = self._writing = False
         self._writes = ledger.writes
         self._cancelled = False
@@ -216,10 +218,14 @@ class Scheduler:
             self._over.set_exception(error)
 
     def wake(self) -> None:
-        """Start a driver if nobody holds the turn."""
+        """Let a driver go on if nobody holds the turn: one that is idle, or a new one."""
         if self._turn is None and not self._cancelled:
-            self._turn = turn = Turn(None)
-            self._start(self._drive(turn))
+            self._turn = Turn(None)
+            if self._idle:
+                self._idle.pop().set_result(None)
+            else:
+                task = self._loop.create_task(self._drive())
+                self._tasks.add(task)
 
     def _sentry(self, turn: Turn) -> None:
         """The driver gave the loop control: if it still holds the turn, it waits inside a module."""
@@ -263,10 +269,22 @@ class Scheduler:
         await _yield_to_loop()
         return self._take_turn(task)
 
-    async def _drive(self, turn: Turn) -> None:
-        """Carry on with what is ready, then with new events, until nothing can start."""
+    async def _drive(self) -> None:
+        """Hold the turn again and again, until the job is over; in between be idle."""
         task = asyncio.current_task()
         assert task is not None
+        try:
+            while await self._hold_turn(task):
+                idle = self._loop.create_future()
+                self._idle.append(idle)
+                await idle
+        except Exception as error:  # noqa: BLE001  # whoever waits for the job is told
+            self._break(error)
+        finally:
+            self._tasks.discard(task)
+
+    async def _hold_turn(self, task: asyncio.Task[None]) -> bool:
+        """Carry on with what is ready, then with new events, until nothing can start; False if the job is over."""
         turn = self._take_turn(task)
         while True:
             if self._ready:
@@ -283,7 +301,7 @@ class Scheduler:
                 break
             if self._turn is not turn:  # a module waited, and the turn was taken
                 if self._turn is not None:
-                    return
+                    return True
                 turn = self._take_turn(task)
             elif (now := perf_counter()) > self._pause_at:
                 self._clocked = self._clocked or now - self._pause_at > SLICE
@@ -295,10 +313,12 @@ class Scheduler:
             if self._sections is not None:
                 self._sections.close()
                 if self._sections.open:
-                    return  # the last of them to end wakes us
+                    return True  # the last of them to end wakes us
             self._over.set_result(None)
-        elif self._flushers:
+            return False
+        if self._flushers:
             self._flush()
+        return True
 
     # --- events
 
