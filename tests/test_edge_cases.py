@@ -1,0 +1,522 @@
+"""Twenty edge cases of event processing with external work, each by its number; those of sections, of switches
+and of aliases have files of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventbraid import (
+    Analyzer,
+    ConfigurationError,
+    Event,
+    EventID,
+    ExternalFilter,
+    ExternalProducer,
+    Filter,
+    Input,
+    Job,
+    ModuleError,
+    Output,
+    Parameter,
+    PathResult,
+    PathState,
+    Producer,
+    Report,
+)
+from eventbraid.testing import ListOutput, ListSource
+
+MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
+POLICIES = pytest.mark.parametrize("policy", ["stop", "skip", "continue"])
+
+
+class Copy(Producer):
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def produce(self, event: Event) -> None:
+        event[self.value] = event[self.x]
+
+
+class Above(Filter):
+    x = Input[int]("x")
+    cut = Parameter(0, doc="passes above")
+
+    async def filter(self, event: Event) -> bool:
+        return event[self.x] > self.cut
+
+
+class Fails(Producer):
+    """Raises for every event, at once or after it has waited."""
+
+    x = Input[int]("x")
+    value = Output[int]()
+    waits = Parameter(True)
+
+    async def produce(self, event: Event) -> None:
+        if self.waits:
+            await asyncio.sleep(0)
+        raise ValueError("a bad hit")
+
+
+class See(Analyzer):
+    """Notes what it reads, None where that is absent."""
+
+    kind = "shared"
+    x = Input[int]("x")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.seen: list[int | None] = []
+
+    def analyze(self, event: Event) -> None:
+        self.seen.append(event.get(self.x))
+
+
+class SeeIfThere(See):
+    """The same, which runs also where what should have put it has failed."""
+
+    x = Input[int]("x", optional=True)
+
+
+class Away(ExternalProducer[int, int]):
+    """Its external work is the function that it is made with; `steps` are what it did, in order."""
+
+    kind = "shared"
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, work: Callable[[int], Awaitable[Any]], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.work = work
+        self.steps: list[tuple[str, int]] = []
+
+    def acquire(self, event: Event) -> int:
+        self.steps.append(("acquire", event[self.x]))
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        self.steps.append(("work", acquired))
+        result: int = await self.work(acquired)
+        return result
+
+    def produce(self, event: Event, result: int) -> None:
+        self.steps.append(("produce", event[self.x]))
+        event[self.value] = result
+
+
+def numbers(count: int) -> ListSource:
+    return ListSource([{"x": n} for n in range(count)], products=["x"])
+
+
+def job(modules: dict[str, Any], count: int = 3, keep: Sequence[str] = (), **settings: Any) -> tuple[Job, ListOutput]:
+    """A job whose events hold x from 0, with every module on a path of its own unless paths are given."""
+    output = ListOutput(keep=keep)
+    settings = {"paths": {f"p_{label}": [label] for label in modules}, **settings}
+    return Job("t", source=numbers(count), modules=modules, outputs=[output], **settings), output
+
+
+def rows(output: ListOutput, name: str) -> list[Any]:
+    return [row.products[name] for row in output.rows]
+
+
+async def at_once(acquired: int) -> int:
+    return acquired * 10
+
+
+async def much_later(acquired: int) -> int:
+    for _ in range(20 - 5 * acquired):
+        await asyncio.sleep(0)
+    return acquired * 10
+
+
+async def of_a_done_future(acquired: int) -> int:
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.set_result(acquired * 10)
+    return await future
+
+
+async def of_a_thread(acquired: int) -> int:
+    return await asyncio.to_thread(lambda: acquired * 10)
+
+
+WORKS = pytest.mark.parametrize("work", [at_once, much_later, of_a_done_future, of_a_thread])
+
+
+@MODES
+@WORKS
+@pytest.mark.parametrize("kind", ["stream", "shared", "serial"])
+def test_edge_02_external_work_that_is_done_at_once_or_later_gives_each_event_its_own_result(
+    mode: Any, work: Any, kind: Any
+) -> None:
+    class Kind(Away):
+        pass
+
+    Kind.kind = kind
+    made, output = job({"away": Kind(work)}, 4, keep=["away"], streams=4)
+    assert made.run(mode).events.passed == 4
+    assert rows(output, "away") == [0, 10, 20, 30]
+
+
+@MODES
+@WORKS
+def test_edge_02_the_steps_of_an_event_come_once_and_in_order(mode: Any, work: Any) -> None:
+    away = Away(work)
+    made, _ = job({"away": away}, 4, streams=4)
+    made.run(mode)
+    for number in range(4):
+        assert [step for step, x in away.steps if x == number] == ["acquire", "work", "produce"]
+
+
+class Early(ExternalProducer["asyncio.Future[int]", int]):
+    """Its work is over while acquire still runs."""
+
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, log: list[str]) -> None:
+        super().__init__()
+        self.log = log
+
+    async def acquire(self, event: Event) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: self.log.append("work is over"))
+        asyncio.get_running_loop().call_soon(future.set_result, event[self.x] * 10)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.log.append("acquire returns")
+        return future
+
+    async def external_work(self, acquired: asyncio.Future[int]) -> int:
+        return await acquired
+
+    async def produce(self, event: Event, result: int) -> None:
+        self.log.append("produce")
+        event[self.value] = result
+
+
+@MODES
+def test_edge_02_produce_does_not_overlap_acquire_where_the_work_ends_before_it(mode: Any) -> None:
+    log: list[str] = []
+    made, output = job({"early": Early(log)}, 3, keep=["early"], streams=1)
+    made.run(mode)
+    assert log == ["work is over", "acquire returns", "produce"] * 3
+    assert rows(output, "early") == [0, 10, 20]
+
+
+@MODES
+def test_edge_02_a_plain_external_work_that_returns_a_future_is_awaited(mode: Any) -> None:
+    class Plain(Away):
+        def external_work(self, acquired: int) -> Any:  # type: ignore[override]
+            return of_a_done_future(acquired)
+
+    made, output = job({"plain": Plain(at_once)}, 3, keep=["plain"], streams=3)
+    made.run(mode)
+    assert rows(output, "plain") == [0, 10, 20]
+
+
+async def raises_at_once(acquired: int) -> int:
+    raise ValueError("dropped")
+
+
+async def raises_later(acquired: int) -> int:
+    await asyncio.sleep(0)
+    raise ValueError("dropped")
+
+
+async def of_a_failed_future(acquired: int) -> int:
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.set_exception(ValueError("dropped"))
+    return await future
+
+
+async def of_a_cancelled_future(acquired: int) -> int:
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.cancel, "dropped")
+    return await future
+
+
+async def of_a_cancelled_task(acquired: int) -> int:
+    task = asyncio.create_task(much_later(acquired))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    return await task
+
+
+DROPS = pytest.mark.parametrize(
+    "drops", [raises_at_once, raises_later, of_a_failed_future, of_a_cancelled_future, of_a_cancelled_task]
+)
+
+
+@MODES
+@DROPS
+def test_edge_03_work_that_is_dropped_fails_its_event_once_and_no_other(mode: Any, drops: Any) -> None:
+    async def work(acquired: int) -> int:
+        return await drops(acquired) if acquired == 1 else await much_later(acquired)  # type: ignore[no-any-return]
+
+    away = Away(work)
+    made, output = job({"away": away}, 4, keep=["away"], streams=4, on_error="skip")
+    report = made.run(mode)
+    assert rows(output, "away") == [0, 20, 30]
+    assert [(str(failure.event), failure.error.step) for failure in report.failures] == [("1:1:2", "external work")]
+    assert ("produce", 1) not in away.steps
+    assert report.cancelled == 0
+
+
+@MODES
+def test_edge_03_work_without_a_result_gives_none_to_produce(mode: Any) -> None:
+    class Forgets(Away):
+        def produce(self, event: Event, result: int) -> None:
+            event[self.value] = -1 if result is None else result
+
+    async def nothing(acquired: int) -> None:
+        await asyncio.sleep(0)
+
+    made, output = job({"away": Forgets(nothing)}, 2, keep=["away"])
+    made.run(mode)
+    assert rows(output, "away") == [-1, -1]
+
+
+async def signalled_twice(acquired: int) -> int:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[int] = loop.create_future()
+
+    def signal(value: int) -> None:
+        with contextlib.suppress(asyncio.InvalidStateError):
+            future.set_result(value)
+
+    loop.call_soon(signal, acquired * 10)
+    loop.call_soon(signal, -1)
+    return await future
+
+
+async def signalled_and_cancelled(acquired: int) -> int:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[int] = loop.create_future()
+    loop.call_soon(future.set_result, acquired * 10)
+    loop.call_soon(future.cancel)
+    return await future
+
+
+@MODES
+@pytest.mark.parametrize("work", [signalled_twice, signalled_and_cancelled])
+def test_edge_03_work_that_is_signalled_twice_is_over_once_with_the_first_result(mode: Any, work: Any) -> None:
+    away = Away(work)
+    made, output = job({"away": away}, 4, keep=["away"], streams=4)
+    assert made.run(mode).events.passed == 4
+    assert rows(output, "away") == [0, 10, 20, 30]
+    assert sorted(away.steps) == sorted((step, x) for step in ("acquire", "work", "produce") for x in range(4))
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "async",
+        pytest.param("blocking", marks=pytest.mark.xfail(strict=True, reason="blocking mode takes any answer as it is")),
+        "threads",
+    ],
+)
+def test_edge_03_an_external_work_that_cannot_be_awaited_is_the_modules_error(mode: Any) -> None:
+    class Returns(Away):
+        def external_work(self, acquired: int) -> Any:  # type: ignore[override]
+            return acquired
+
+    made, _ = job({"away": Returns(at_once)}, 2)
+    with pytest.raises(ModuleError, match="module 'away', step external work"):
+        made.run(mode)
+
+
+class FailsIn(ExternalFilter[int, int]):
+    """Raises in the step that is named, of the event whose x is 1, at once or after it has waited."""
+
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, step: str, waits: bool) -> None:
+        super().__init__()
+        self.step, self.waits = step, waits
+
+    async def maybe(self, step: str, x: int) -> None:
+        if self.waits:
+            await asyncio.sleep(0)
+        if step == self.step and x == 1:
+            raise ValueError(f"in {step}")
+
+    async def acquire(self, event: Event) -> int:
+        await self.maybe("acquire", event[self.x])
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        await self.maybe("external work", acquired)
+        return acquired
+
+    async def filter(self, event: Event, result: int) -> bool:
+        await self.maybe("filter", result)
+        event[self.value] = result
+        return True
+
+
+STEPS = pytest.mark.parametrize("step", ["acquire", "external work", "filter"])
+WAITS = pytest.mark.parametrize("waits", [False, True])
+
+
+@MODES
+@STEPS
+@WAITS
+@POLICIES
+def test_edge_04_an_exception_in_any_step_is_reported_once_with_its_context(
+    mode: Any, step: str, waits: bool, policy: Any
+) -> None:
+    made, _ = job({"fails": FailsIn(step, waits)}, 3, on_error=policy, streams=3)
+    report, error = outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    assert report.errors == len(report.failures) == 1
+    found = report.failures[0].error
+    assert (found.label, found.step, found.path, found.event) == ("fails", step, "p_fails", EventID(1, 1, 2))
+    assert isinstance(found.__cause__, ValueError)
+    assert str(found).endswith(f"event 1:1:2: ValueError: in {step}")
+    assert error is None or error is found
+
+
+def outcome(made: Job, mode: Any) -> tuple[Report, ModuleError | None]:
+    """The report of a job, and the error that it raised."""
+    try:
+        return made.run(mode), None
+    except ModuleError as error:
+        assert error.report is not None
+        return error.report, error
+
+
+@MODES
+@STEPS
+def test_edge_04_an_exception_of_a_module_on_demand_names_the_path_that_it_serves(mode: Any, step: str) -> None:
+    modules = {"fails": FailsIn(step, True), "use": Copy(x="fails"), "again": Copy(x="fails")}
+    made, _ = job(modules, 2, paths={"first": ["use"], "second": ["again"]})
+    with pytest.raises(ModuleError) as raised:
+        made.run(mode)
+    assert (raised.value.label, raised.value.path) == ("fails", "first")
+
+
+@MODES
+@STEPS
+def test_edge_04_an_exception_after_all_paths_names_no_path(mode: Any, step: str) -> None:
+    made, _ = job({"fails": FailsIn(step, True)}, 2, keep=["fails"], paths={})
+    with pytest.raises(ModuleError) as raised:
+        made.run(mode)
+    assert (raised.value.label, raised.value.path, raised.value.event) == ("fails", "", EventID(1, 1, 2))
+
+
+@MODES
+@pytest.mark.parametrize("streams", [1, 4])
+def test_edge_04_of_several_exceptions_the_oldest_events_is_the_one_that_is_raised(mode: Any, streams: int) -> None:
+    async def work(acquired: int) -> int:
+        for _ in range(20 - 5 * acquired):
+            await asyncio.sleep(0)
+        raise ValueError("late" if acquired == 0 else "early")
+
+    made, _ = job({"away": Away(work)}, 4, streams=streams)
+    with pytest.raises(ModuleError, match="event 1:1:1: ValueError: late") as raised:
+        made.run(mode)
+    report = raised.value.report
+    assert report is not None
+    assert [failure.number for failure in report.failures] == list(range(report.events.failed))
+
+
+class Runs:
+    """How often each event was seen by modules that raise."""
+
+    def __init__(self) -> None:
+        self.of: list[int] = []
+
+
+class CountedFailure(Fails):
+    kind = "shared"
+
+    def __init__(self, runs: Runs, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.runs = runs
+
+    async def produce(self, event: Event) -> None:
+        self.runs.of.append(event[self.x])
+        await super().produce(event)
+
+
+class CountedAway(Away):
+    def __init__(self, runs: Runs, **settings: Any) -> None:
+        async def work(acquired: int) -> int:
+            runs.of.append(acquired)
+            return await raises_later(acquired)
+
+        super().__init__(work, **{name: value for name, value in settings.items() if name != "waits"})
+
+
+@MODES
+@WAITS
+@pytest.mark.parametrize("failing", [CountedFailure, CountedAway])
+@pytest.mark.parametrize("on_path", [False, True])
+def test_edge_05_two_consumers_fail_with_the_one_error_of_a_module_that_ran_once(
+    mode: Any, waits: bool, failing: Any, on_path: bool
+) -> None:
+    runs = Runs()
+    one, two = See(x="fails"), See(x="fails")
+    modules = {"fails": failing(runs, waits=waits), "one": one, "two": two, "last": See(x="x")}
+    paths = {"p": ["one", "last"], "q": ["two"]} | ({"r": ["fails"]} if on_path else {})
+    made, output = job(modules, 3, paths=paths, on_error="continue", streams=3)
+    report = made.run(mode)
+    assert sorted(runs.of) == [0, 1, 2]
+    assert one.seen == two.seen == []
+    assert report.errors == 3
+    assert [failure.error.label for failure in report.failures] == ["fails"] * 3
+    assert [report.paths[name]["exception"] for name in paths] == [3] * len(paths)
+    assert report.events.failed == 3
+    assert output.rows == []
+
+
+@MODES
+def test_edge_05_a_module_that_reads_two_that_raise_is_told_of_neither_twice(mode: Any) -> None:
+    class Both(Analyzer):
+        one = Input[int]("one")
+        two = Input[int]("two")
+
+        def analyze(self, event: Event) -> None: ...
+
+    modules = {"one": Fails(waits=True), "two": Fails(waits=False), "both": Both()}
+    made, _ = job(modules, 2, paths={"p": ["both"]}, on_error="continue")
+    report = made.run(mode)
+    assert sorted(failure.error.label for failure in report.failures) == ["one", "one", "two", "two"]
+    assert report.paths["p"]["exception"] == 2
+
+
+@MODES
+def test_edge_05_a_chain_behind_a_module_that_raises_fails_as_a_whole_and_is_reported_once(mode: Any) -> None:
+    last = See(x="third")
+    modules = {"first": Fails(), "second": Copy(x="first"), "third": Copy(x="second"), "last": last}
+    made, _ = job(modules, 2, paths={"p": ["last"]}, on_error="continue")
+    report = made.run(mode)
+    assert [failure.error.label for failure in report.failures] == ["first", "first"]
+    assert last.seen == []
+
+
+@MODES
+def test_edge_05_one_consumer_that_can_do_without_runs_and_the_other_fails(mode: Any) -> None:
+    needs, may = See(x="fails"), SeeIfThere(x="fails")
+    modules = {"fails": Fails(), "needs": needs, "may": may}
+    made, _ = job(modules, 2, paths={"p": ["needs"], "q": ["may"]}, on_error="continue")
+    report = made.run(mode)
+    assert (needs.seen, may.seen) == ([], [None, None])
+    assert (report.paths["p"]["exception"], report.paths["q"]["pass"], report.errors) == (2, 2, 2)
+
+
+class FailsAt(Fails):
+    """The same, only where x is 1."""
+
+    async def produce(self, event: Event) -> None:
+        if event[self.x] == 1:
+            await super().produce(event)
+        event[self.value] = event[self.x]
