@@ -520,3 +520,150 @@ class FailsAt(Fails):
         if event[self.x] == 1:
             await super().produce(event)
         event[self.value] = event[self.x]
+
+
+KEEPS = pytest.mark.parametrize("kept", [True, False])
+
+
+@MODES
+@POLICIES
+@KEEPS
+def test_edge_07_an_output_met_by_a_failure_on_demand_writes_what_the_policy_allows(
+    mode: Any, policy: Any, kept: bool
+) -> None:
+    modules = {"good": Copy(), "fails": FailsAt(), "see": See(x="fails")}
+    keep = ["x", "fails"] if kept else ["x"]
+    made, output = job(modules, 3, keep=keep, paths={"p": ["good"]}, on_error=policy, streams=1)
+    report, error = outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    assert rows(output, "x") == {"stop": [0], "skip": [0, 2], "continue": [0, 2] if kept else [0, 1, 2]}[policy]
+    assert report.events.failed == {"stop": 1, "skip": 1, "continue": 0}[policy]
+    assert report.errors == 1
+
+
+@MODES
+@KEEPS
+def test_edge_07_only_the_output_that_depends_on_the_failure_goes_without_its_row(mode: Any, kept: bool) -> None:
+    needs, free = ListOutput(keep=["fails"]), ListOutput(keep=["x"], select=["p"])
+    modules = {"good": Copy(), "fails": FailsAt()}
+    made = Job(
+        "t",
+        source=numbers(3),
+        modules=modules,
+        paths={"p": ["good"]},
+        outputs=[needs, free] if kept else [free],
+        on_error="continue",
+    )
+    report = made.run(mode)
+    assert rows(free, "x") == [0, 1, 2]
+    assert rows(needs, "fails") == ([0, 2] if kept else [])
+    assert report.errors == (1 if kept else 0)
+
+
+@MODES
+def test_edge_07_an_event_that_passed_no_path_and_met_a_failure_has_failed_and_is_not_written(mode: Any) -> None:
+    modules = {"above": Above(cut=5), "fails": FailsAt()}
+    made, output = job(modules, 3, keep=["x"], paths={"p": ["above"], "q": ["fails", "above"]}, on_error="continue")
+    report = made.run(mode)
+    assert (report.events.passed, report.events.failed, report.events.not_selected) == (0, 1, 2)
+    assert rows(output, "x") == [0, 2]
+
+
+@MODES
+def test_edge_07_a_selecting_output_does_not_wake_a_failure_that_no_passed_path_needs(mode: Any) -> None:
+    modules = {"above": Above(cut=1), "fails": FailsAt()}
+    output = ListOutput(keep=["fails"], select=["p"])
+    report = Job("t", source=numbers(3), modules=modules, paths={"p": ["above"]}, outputs=[output]).run(mode)
+    assert (rows(output, "fails"), report.errors) == ([2], 0)
+
+
+def with_policy(base: type[Any], policy: str | None) -> type[Any]:
+    """The class with a policy of its own."""
+    return type(base.__name__, (base,), {"on_error": policy, "__module__": base.__module__})
+
+
+@MODES
+@POLICIES
+@pytest.mark.parametrize("dependent", ["stop", "skip", "continue", None])
+@pytest.mark.parametrize("default", ["stop", "skip", "continue"])
+def test_edge_08_the_policy_of_the_failing_module_decides_and_not_the_dependents(
+    mode: Any, policy: Any, dependent: Any, default: Any
+) -> None:
+    fails, use = with_policy(FailsAt, policy)(), with_policy(See, dependent)(x="fails")
+    paths = {"p": ["use"], "q": ["good"]}
+    made, output = job({"fails": fails, "use": use, "good": Copy()}, 3, keep=["x"], paths=paths, on_error=default)
+    made = made.replace(streams=1)
+    report, error = outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    assert use.seen == ([0] if policy == "stop" else [0, 2])
+    assert rows(output, "x") == {"stop": [0], "skip": [0, 2], "continue": [0, 1, 2]}[policy]
+    assert report.events.failed == (0 if policy == "continue" else 1)
+    assert report.paths["p"]["exception"] == (1 if policy == "continue" else 0)
+
+
+@MODES
+@POLICIES
+def test_edge_08_a_module_without_a_policy_follows_the_jobs(mode: Any, policy: Any) -> None:
+    made, output = job({"fails": FailsAt(), "good": Copy()}, 3, keep=["x"], on_error=policy, streams=1)
+    _, error = outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    assert rows(output, "x") == {"stop": [0], "skip": [0, 2], "continue": [0, 1, 2]}[policy]
+
+
+@MODES
+@POLICIES
+def test_edge_08_an_optional_reader_runs_without_the_product_where_the_event_goes_on(mode: Any, policy: Any) -> None:
+    may = SeeIfThere(x="fails")
+    made, _ = job({"fails": with_policy(FailsAt, policy)(), "may": may}, 3, paths={"p": ["may"]}, streams=1)
+    outcome(made, mode)
+    assert may.seen == {"stop": [0], "skip": [0, 2], "continue": [0, None, 2]}[policy]
+
+
+@MODES
+def test_edge_08_a_reader_with_one_optional_and_one_needed_input_of_the_failing_module_fails(mode: Any) -> None:
+    class Mixed(SeeIfThere):
+        again = Input[int]("fails")
+
+    mixed = Mixed(x="fails")
+    made, _ = job({"fails": FailsAt(), "mixed": mixed}, 3, paths={"p": ["mixed"]}, on_error="continue")
+    assert made.run(mode).paths["p"]["exception"] == 1
+    assert mixed.seen == [0, 2]
+
+
+@MODES
+def test_edge_08_the_error_of_a_dependent_that_raises_itself_follows_its_own_policy(mode: Any) -> None:
+    class Insists(SeeIfThere):
+        on_error = "skip"
+
+        def analyze(self, event: Event) -> None:
+            if self.x not in event:
+                raise ValueError("cannot do without")
+
+    made, output = job({"fails": FailsAt(), "insists": Insists(x="fails")}, 3, keep=["x"], on_error="continue")
+    report = made.run(mode)
+    assert rows(output, "x") == [0, 2]
+    assert sorted(failure.error.label for failure in report.failures) == ["fails", "insists"]
+
+
+class FilterFails(Filter):
+    x = Input[int]("x")
+    on_error = "continue"
+
+    async def filter(self, event: Event) -> bool:
+        await asyncio.sleep(0)
+        if event[self.x] == 1:
+            raise ValueError("undecided")
+        return True
+
+
+@MODES
+def test_edge_08_a_filter_that_raises_ends_its_path_with_its_error_and_no_other_path(mode: Any) -> None:
+    behind, other = See(), See()
+    modules = {"fails": FilterFails(), "behind": behind, "other": other}
+    made, output = job(modules, 3, paths={"p": ["fails", "behind"], "q": ["other"]})
+    made.run(mode)
+    assert (sorted(map(str, behind.seen)), len(other.seen)) == (["0", "2"], 3)
+    assert output.rows[1].path_results == {
+        "p": PathResult(PathState.EXCEPTION, "fails"),
+        "q": PathResult(PathState.PASS),
+    }
