@@ -751,7 +751,182 @@ def test_edge_09_a_wrong_order_on_a_path_is_a_fault_that_says_what_to_put_first(
 
 @MODES
 def test_edge_09_two_paths_may_name_independent_modules_in_opposite_order(mode: Any) -> None:
-    made, output = job({"one": Copy(), "two": Copy()}, 2, paths={"p": ["one", "two"], "q": ["two", "one"]})
+    made, _ = job({"one": Copy(), "two": Copy()}, 2, paths={"p": ["one", "two"], "q": ["two", "one"]})
     report = made.run(mode)
     assert report.paths["p"]["pass"] == report.paths["q"]["pass"] == 2
     assert report.modules["one"].calls == 2
+
+
+BRAIDED = pytest.mark.parametrize("mode", ["async", "threads"])
+"""Blocking mode has one event at a time, and drops products with it."""
+
+
+class Heavy:
+    """A product that is worth dropping early."""
+
+
+class MakeHeavy(Producer):
+    kind = "shared"
+    value = Output[Heavy]()
+    n = Output[int]()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refs: dict[int, weakref.ref[Heavy]] = {}
+
+    def produce(self, event: Event) -> None:
+        heavy = Heavy()
+        self.refs[event.id.event] = weakref.ref(heavy)
+        event[self.value] = heavy
+        event[self.n] = event.id.event
+
+    def alive(self, event: Event) -> bool:
+        return self.refs[event.id.event]() is not None
+
+
+class Use(Producer):
+    """Reads what is heavy and puts a number."""
+
+    kind = "shared"
+    heavy = Input[Heavy]("make.value")
+    done = Output[int]()
+
+    def __init__(self, waits: bool = False, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.waits = waits
+
+    async def produce(self, event: Event) -> None:
+        assert isinstance(event[self.heavy], Heavy)
+        if self.waits:
+            await asyncio.sleep(0)
+            assert isinstance(event[self.heavy], Heavy)
+        event[self.done] = 1
+
+
+class IfDone(Filter):
+    """Passes once what it reads is there."""
+
+    done = Input[int]("use")
+
+    def filter(self, event: Event) -> bool:
+        return event[self.done] > 0
+
+
+class Alive(Analyzer):
+    """Notes for each event whether the heavy product is still there."""
+
+    kind = "shared"
+    x = Input[int]("make.n")
+
+    def __init__(self, make: MakeHeavy, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.make = make
+        self.seen: list[bool] = []
+
+    async def analyze(self, event: Event) -> None:
+        self.seen.append(self.make.alive(event))
+
+
+@BRAIDED
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("on_path", [False, True])
+def test_edge_10_a_heavy_product_is_gone_after_its_last_reader(mode: Any, waits: bool, on_path: bool) -> None:
+    make = MakeHeavy()
+    alive = Alive(make)
+    modules = {"make": make, "use": Use(waits), "if_done": IfDone(), "alive": alive}
+    path = ["use", "if_done", "alive"]
+    made, _ = job(modules, 3, paths={"p": ["make", *path] if on_path else path}, streams=3)
+    made.run(mode)
+    assert alive.seen == [False] * 3
+
+
+@BRAIDED
+def test_edge_10_a_heavy_product_without_a_reader_is_gone_once_its_module_has_ended(mode: Any) -> None:
+    make = MakeHeavy()
+    alive = Alive(make)
+    made, _ = job({"make": make, "if_done": IfDone(done="make.n"), "alive": alive}, paths={"p": ["if_done", "alive"]})
+    made.run(mode)
+    assert alive.seen == [False] * 3
+
+
+@MODES
+def test_edge_10_a_heavy_product_that_an_output_keeps_is_there_for_it(mode: Any) -> None:
+    made, output = job({"make": MakeHeavy(), "use": Use(True)}, 3, keep=["make.value"], paths={"p": ["use"]})
+    made.run(mode)
+    assert all(isinstance(kept, Heavy) for kept in rows(output, "make.value"))
+
+
+@BRAIDED
+def test_edge_10_a_heavy_product_behind_a_filter_is_gone_after_its_last_reader_has_waited(mode: Any) -> None:
+    make = MakeHeavy()
+    alive = Alive(make)
+    modules = {"above": Above(cut=-1), "make": make, "use": Use(waits=True), "if_done": IfDone(), "alive": alive}
+    made, _ = job(modules, 3, paths={"p": ["above", "make", "use", "if_done", "alive"]}, streams=3)
+    made.run(mode)
+    assert alive.seen == [False] * 3
+
+
+class AwayAfter(Away):
+    """Its work is away while a heavy product that was read before is not needed any more."""
+
+    x = Input[int]("use")
+
+    def __init__(self, make: MakeHeavy) -> None:
+        self.alive: list[bool] = []
+
+        async def work(acquired: int) -> int:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.alive += [ref() is not None for ref in make.refs.values()]
+            return acquired
+
+        super().__init__(work)
+
+
+class WaitsAfter(Producer):
+    """The same, waiting in its own step."""
+
+    kind = "shared"
+    x = Input[int]("use")
+    value = Output[int]()
+
+    def __init__(self, make: MakeHeavy) -> None:
+        super().__init__()
+        self.make = make
+        self.alive: list[bool] = []
+
+    async def produce(self, event: Event) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.alive.append(self.make.alive(event))
+        event[self.value] = 1
+
+
+KEPT_WHILE_WAITING = pytest.mark.xfail(
+    strict=True, reason="what is to be dropped is dropped only when the event comes back from the module that waits"
+)
+
+
+@BRAIDED
+@pytest.mark.parametrize(
+    ("first", "waits", "later"),
+    [
+        ([], False, AwayAfter),
+        ([], True, AwayAfter),
+        (["above"], True, AwayAfter),
+        pytest.param(["above"], False, AwayAfter, marks=KEPT_WHILE_WAITING),
+        ([], True, WaitsAfter),
+        (["above"], True, WaitsAfter),
+        pytest.param([], False, WaitsAfter, marks=KEPT_WHILE_WAITING),
+        pytest.param(["above"], False, WaitsAfter, marks=KEPT_WHILE_WAITING),
+    ],
+)
+def test_edge_10_a_heavy_product_is_gone_while_a_later_module_waits(
+    mode: Any, first: list[str], waits: bool, later: Any
+) -> None:
+    make = MakeHeavy()
+    waiting = later(make)
+    modules = {"above": Above(cut=-1), "make": make, "use": Use(waits), "waiting": waiting}
+    made, _ = job(modules, 1, paths={"p": [*first, "make", "use", "waiting"]})
+    made.run(mode)
+    assert waiting.alive == [False]
