@@ -930,3 +930,155 @@ def test_edge_10_a_heavy_product_is_gone_while_a_later_module_waits(
     made, _ = job(modules, 1, paths={"p": [*first, "make", "use", "waiting"]})
     made.run(mode)
     assert waiting.alive == [False]
+
+
+class Tells(Alive):
+    """Tells another module to go on, once it has looked."""
+
+    def __init__(self, make: MakeHeavy, told: asyncio.Event, **settings: Any) -> None:
+        super().__init__(make, **settings)
+        self.told = told
+
+    async def analyze(self, event: Event) -> None:
+        await super().analyze(event)
+        self.told.set()
+
+
+class UseWhenTold(Use):
+    def __init__(self, told: asyncio.Event, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.told = told
+
+    async def produce(self, event: Event) -> None:
+        await self.told.wait()
+        await super().produce(event)
+
+
+@BRAIDED
+@pytest.mark.parametrize("paths", [1, 2])
+def test_edge_10_a_heavy_product_stays_for_the_last_of_several_readers(mode: Any, paths: int) -> None:
+    make, told = MakeHeavy(), asyncio.Event()
+    between, after = Tells(make, told, x="one"), Alive(make, x="later")
+    modules = {"make": make, "one": Use(), "between": between, "two": UseWhenTold(told)}
+    modules |= {"later": CopyLater(x="two"), "after": after}
+    named = {"p": ["one", "between"], "q": ["two", "after"]} if paths == 2 else {"p": list(modules)}
+    made, _ = job(modules, 1, paths=named)
+    made.run(mode)
+    assert (between.seen, after.seen) == ([True], [False])
+
+
+@BRAIDED
+def test_edge_10_a_heavy_product_is_gone_where_its_last_reader_is_behind_a_filter_that_did_not_pass(mode: Any) -> None:
+    make = MakeHeavy()
+    alive = Alive(make, x="later")
+    modules = {"make": make, "above": Above(cut=0), "use": Use(), "later": CopyLater(x="make.n"), "alive": alive}
+    made, _ = job(modules, 2, paths={"p": ["above", "use"], "q": ["make"]}, streams=1)
+    made.run(mode)
+    assert alive.seen == [False, False]
+
+
+@BRAIDED
+def test_edge_10_a_heavy_product_is_gone_after_its_reader_has_failed(mode: Any) -> None:
+    class Breaks(Use):
+        async def produce(self, event: Event) -> None:
+            await super().produce(event)
+            raise ValueError("broken")
+
+    make = MakeHeavy()
+    alive = Alive(make, x="later")
+    modules = {"make": make, "use": Breaks(), "later": CopyLater(x="make.n"), "alive": alive}
+    made, _ = job(modules, 2, paths={"p": ["use"], "q": ["alive"]}, streams=1, on_error="continue")
+    assert made.run(mode).errors == 2
+    assert alive.seen == [False, False]
+
+
+class AwayUse(ExternalProducer[int, int]):
+    """Reads what is heavy before and after its work."""
+
+    kind = "shared"
+    heavy = Input[Heavy]("make.value")
+    done = Output[int]()
+
+    def __init__(self, make: MakeHeavy) -> None:
+        super().__init__()
+        self.make = make
+        self.alive: list[bool] = []
+
+    def acquire(self, event: Event) -> int:
+        assert isinstance(event[self.heavy], Heavy)
+        return event.id.event
+
+    async def external_work(self, acquired: int) -> int:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.alive.append(self.make.refs[acquired]() is not None)
+        return acquired
+
+    def produce(self, event: Event, result: int) -> None:
+        assert isinstance(event[self.heavy], Heavy)
+        event[self.done] = result
+
+
+@BRAIDED
+def test_edge_10_a_heavy_product_stays_for_an_external_reader_until_it_has_produced(mode: Any) -> None:
+    make = MakeHeavy()
+    away, alive = AwayUse(make), Alive(make, x="later")
+    modules = {"make": make, "away": away, "later": CopyLater(x="away"), "alive": alive}
+    made, _ = job(modules, 3, paths={"p": ["away", "alive"]}, streams=3)
+    made.run(mode)
+    assert (away.alive, alive.seen) == ([True] * 3, [False] * 3)
+
+
+class Thief(Analyzer):
+    """Reads by the input of another module, which it says nothing of, after that has ended."""
+
+    kind = "shared"
+    done = Input[int]("use")
+
+    def __init__(self, other: Any, token: str) -> None:
+        super().__init__()
+        self.other, self.token = other, token
+
+    async def analyze(self, event: Event) -> None:
+        assert event[getattr(self.other, self.token)] == 1
+
+
+class UseNumber(Producer):
+    kind = "shared"
+    x = Input[int]("make.n")
+    done = Output[int]()
+
+    async def produce(self, event: Event) -> None:
+        await asyncio.sleep(0)
+        event[self.done] = event[self.x]
+
+
+@MODES
+def test_edge_10_plain_numbers_stay_until_the_event_is_over(mode: Any) -> None:
+    use = UseNumber()
+    made, _ = job({"make": MakeHeavy(), "use": use, "thief": Thief(use, "x")}, 1, paths={"p": ["use", "thief"]})
+    assert made.run(mode).events.passed == 1
+
+
+WRONG_REASON = pytest.mark.xfail(strict=True, reason="the error says that nothing was put, where it was dropped")
+
+
+@BRAIDED
+@pytest.mark.parametrize(
+    "path", [["use", "thief"], pytest.param(["make", "use", "thief"], marks=WRONG_REASON)], ids=["on demand", "on path"]
+)
+def test_edge_10_reading_after_the_last_declared_reader_fails_with_the_reason(mode: Any, path: list[str]) -> None:
+    use = Use(waits=True)
+    made, _ = job({"make": MakeHeavy(), "use": use, "thief": Thief(use, "heavy")}, 1, paths={"p": path})
+    with pytest.raises(ModuleError, match=r"module 'thief'.*'make' put no such product, or it was dropped after its"):
+        made.run(mode)
+
+
+@BRAIDED
+@pytest.mark.xfail(strict=True, reason="the error says that nothing was put, where it was dropped")
+def test_edge_10_reading_a_heavy_product_of_the_source_after_its_last_reader_fails_with_the_reason(mode: Any) -> None:
+    use = Use(waits=True, heavy="heavy")
+    modules = {"use": use, "thief": Thief(use, "heavy")}
+    made = Job("t", source=ListSource([{"heavy": Heavy()}]), modules=modules, paths={"p": ["use", "thief"]})
+    with pytest.raises(ModuleError, match=r"module 'thief'.*dropped after its last reader"):
+        made.run(mode)
