@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -1237,3 +1238,92 @@ def test_edge_16_an_empty_path_passes_beside_one_that_does_not(mode: Any) -> Non
     report = made.run(mode)
     assert (report.events.passed, report.paths["empty"]["pass"], report.paths["p"]["fail"]) == (3, 3, 3)
     assert (len(see.seen), rows(output, "x")) == (3, [0, 1, 2])
+
+
+@MODES
+@WORKS
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("paths", [{}, {"p": ["away"]}])
+@pytest.mark.parametrize("kind", ["stream", "shared", "serial"])
+def test_edge_19_external_work_as_the_only_module_of_a_job_gives_every_event(
+    mode: Any, work: Any, streams: int, paths: dict[str, list[str]], kind: Any
+) -> None:
+    class Kind(Away):
+        pass
+
+    Kind.kind = kind
+    made, output = job({"away": Kind(work)}, 4, keep=["away"], paths=paths, streams=streams)
+    report = made.run(mode)
+    assert (report.events.passed, report.modules["away"].calls) == (4, 4)
+    assert rows(output, "away") == [0, 10, 20, 30]
+
+
+@MODES
+@pytest.mark.parametrize("streams", [1, 3])
+def test_edge_19_an_external_filter_as_the_only_module_of_a_job_decides_every_event(mode: Any, streams: int) -> None:
+    class Even(ExternalFilter[int, bool]):
+        x = Input[int]("x")
+
+        def acquire(self, event: Event) -> int:
+            return event[self.x]
+
+        async def external_work(self, acquired: int) -> bool:
+            await asyncio.sleep(0)
+            return acquired % 2 == 0
+
+        def filter(self, event: Event, result: bool) -> bool:
+            return result
+
+    made, _ = job({"even": Even()}, 5, streams=streams)
+    report = made.run(mode)
+    assert (report.events.passed, report.events.not_selected) == (3, 2)
+
+
+@MODES
+@DROPS
+@pytest.mark.parametrize("streams", [1, 3])
+def test_edge_19_external_work_that_is_dropped_leaves_its_stream_to_the_next_event(
+    mode: Any, drops: Any, streams: int
+) -> None:
+    made, _ = job({"away": Away(drops)}, 5, on_error="skip", streams=streams)
+    report = made.run(mode)
+    assert (report.events.read, report.events.failed) == (5, 5)
+
+
+class Inside:
+    """How many calls are inside of what, and the most there ever were."""
+
+    def __init__(self) -> None:
+        self.inside: dict[str, int] = {}
+        self.most: dict[str, int] = {}
+        self.order: list[int] = []
+
+    @contextlib.contextmanager
+    def within(self, names: Sequence[str]) -> Iterator[None]:
+        for name in names:
+            self.inside[name] = self.inside.get(name, 0) + 1
+            self.most[name] = max(self.most.get(name, 0), self.inside[name])
+        try:
+            yield
+        finally:
+            for name in names:
+                self.inside[name] -= 1
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """How calls of a module are bounded, how long they take, and for which events they raise."""
+
+    kind: str = "shared"
+    limit: int | None = None
+    resources: tuple[str, ...] = ()
+    waits: int = 1
+    raises_every: int = 0
+    external: bool = False
+
+    def most(self, label: str) -> dict[str, int]:
+        """The most calls that may be inside."""
+        found = dict.fromkeys(self.resources, 1)
+        if self.kind == "serial" or self.limit is not None:
+            found[label] = 1 if self.kind == "serial" else self.limit or 1
+        return found
