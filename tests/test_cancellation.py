@@ -1,0 +1,215 @@
+"""What is cancelled, what is awaited and what is told when an event, a module or a job is given up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from eventbraid import (
+    Event,
+    EventID,
+    ExternalProducer,
+    Input,
+    Job,
+    ModuleError,
+    Output,
+    Producer,
+    Report,
+)
+from eventbraid.running import Run
+from eventbraid.services import Listener
+from eventbraid.testing import ListOutput, ListSource
+
+MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
+ONE_LOOP = pytest.mark.parametrize("mode", ["async", "blocking"])
+GIVING_UP = pytest.mark.parametrize("policy", ["skip", "stop"])
+BAD = 1
+"""The event that is given up; the others must not notice."""
+TINY = 0.01
+"""Seconds of a timeout for what never comes."""
+DEADLINE = 0.15
+
+
+class Copy(Producer):
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def produce(self, event: Event) -> None:
+        event[self.value] = event[self.x]
+
+
+class Log:
+    """What happened, in order, and events that a test waits for by name."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, int]] = []
+        self._waited: dict[tuple[str, int], asyncio.Event] = {}
+
+    def note(self, what: str, x: int) -> None:
+        self.lines.append((what, x))
+        self._of(what, x).set()
+
+    async def has(self, what: str, x: int) -> None:
+        await self._of(what, x).wait()
+
+    def _of(self, what: str, x: int) -> asyncio.Event:
+        return self._waited.setdefault((what, x), asyncio.Event())
+
+    def of(self, what: str) -> list[int]:
+        return [x for line, x in self.lines if line == what]
+
+
+Act = Callable[[Log, int], Awaitable[None]]
+
+
+async def never(log: Log, x: int) -> None:
+    await asyncio.Event().wait()
+
+
+async def at_once(log: Log, x: int) -> None: ...
+
+
+class Away(ExternalProducer[int, int]):
+    """Its external work is the function that it is made with."""
+
+    kind = "shared"
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, log: Log, act: Act, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.log, self.act = log, act
+
+    def acquire(self, event: Event) -> int:
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        self.log.note("begins", acquired)
+        try:
+            await self.act(self.log, acquired)
+        except asyncio.CancelledError:
+            self.log.note("cancelled", acquired)
+            raise
+        self.log.note("ends", acquired)
+        return acquired
+
+    def produce(self, event: Event, result: int) -> None:
+        self.log.note("produces", result)
+        event[self.value] = result
+
+
+class Step(Producer):
+    """Its step is the function that it is made with."""
+
+    kind = "shared"
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, log: Log, act: Act, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.log, self.act = log, act
+
+    async def produce(self, event: Event) -> None:
+        await self.act(self.log, event[self.x])
+        event[self.value] = event[self.x]
+
+
+def numbers(count: int) -> ListSource:
+    return ListSource([{"x": n} for n in range(count)], products=["x"])
+
+
+def job(modules: dict[str, Any], count: int = 3, keep: tuple[str, ...] = (), **settings: Any) -> tuple[Job, ListOutput]:
+    """A job whose events hold x from 0, with every module on a path of its own unless paths are given."""
+    output = ListOutput(keep=keep)
+    settings = {"paths": {f"p_{label}": [label] for label in modules}, "streams": count, **settings}
+    return Job("t", source=numbers(count), modules=modules, outputs=[output], **settings), output
+
+
+async def outcome(made: Job, mode: Any = "async", **settings: Any) -> tuple[Report, ModuleError | None]:
+    """The report of a run that may not hang, and the error that it raised."""
+    async with asyncio.timeout(20):
+        try:
+            return await Run(made, mode, say=lambda line: None, **settings).run(), None
+        except ModuleError as error:
+            assert error.report is not None
+            return error.report, error
+
+
+def xs(output: ListOutput) -> list[int]:
+    """The events that were written, by their x."""
+    return [row.id.event - 1 for row in output.rows]
+
+
+async def until_bad_is_cancelled(log: Log, x: int) -> None:
+    """External work that only a cancellation ends, of the bad event; the others end after that."""
+    if x == BAD:
+        await asyncio.Event().wait()
+    await log.has("cancelled", BAD)
+
+
+async def fails_while_away(log: Log, x: int) -> None:
+    """A step that raises, for the bad event, while external work of every event is away."""
+    for each in range(3):
+        await log.has("begins", each)
+    if x == BAD:
+        raise ValueError("a bad hit")
+
+
+@GIVING_UP
+async def test_external_work_of_an_event_that_is_given_up_is_cancelled_and_no_others(policy: Any) -> None:
+    log = Log()
+    modules = {"away": Away(log, until_bad_is_cancelled), "fails": Step(log, fails_while_away)}
+    made, output = job(modules, keep=("away",), on_error=policy)
+    report, error = await outcome(made)
+    assert (error is not None) == (policy == "stop")
+    assert log.of("cancelled") == [BAD]
+    assert sorted(log.of("produces")) == xs(output) == [0, 2]
+    assert (report.cancelled, report.errors, report.events.failed) == (1, 1, 1)
+
+
+async def test_under_the_policy_continue_external_work_goes_on() -> None:
+    async def act(log: Log, x: int) -> None:
+        await log.has("fails", BAD)
+
+    async def fails(log: Log, x: int) -> None:
+        await log.has("begins", x)
+        if x == BAD:
+            log.note("fails", x)
+            raise ValueError("a bad hit")
+
+    log = Log()
+    made, _ = job({"away": Away(log, act), "fails": Step(log, fails)}, on_error="continue")
+    report, _ = await outcome(made)
+    assert (log.of("cancelled"), sorted(log.of("produces")), report.cancelled) == ([], [0, 1, 2], 0)
+
+
+@GIVING_UP
+async def test_each_external_work_that_is_cancelled_is_counted(policy: Any) -> None:
+    one, two = Log(), Log()
+
+    async def fails(log: Log, x: int) -> None:
+        await fails_while_away(one, x)
+        await fails_while_away(two, x)
+
+    modules = {"one": Away(one, until_bad_is_cancelled), "two": Away(two, until_bad_is_cancelled)}
+    made, output = job({**modules, "fails": Step(one, fails)}, on_error=policy)
+    report, _ = await outcome(made)
+    assert (one.of("cancelled"), two.of("cancelled"), report.cancelled) == ([BAD], [BAD], 2)
+    assert xs(output) == [0, 2]
+
+
+async def test_external_work_that_was_over_is_not_counted_as_cancelled() -> None:
+    async def fails(log: Log, x: int) -> None:
+        await log.has("produces", x)
+        if x == BAD:
+            raise ValueError("a bad hit")
+
+    log = Log()
+    made, _ = job({"away": Away(log, at_once), "fails": Step(log, fails)}, on_error="skip")
+    report, _ = await outcome(made)
+    assert (report.cancelled, report.events.failed) == (0, 1)
