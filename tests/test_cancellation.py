@@ -213,3 +213,119 @@ async def test_external_work_that_was_over_is_not_counted_as_cancelled() -> None
     made, _ = job({"away": Away(log, at_once), "fails": Step(log, fails)}, on_error="skip")
     report, _ = await outcome(made)
     assert (report.cancelled, report.events.failed) == (0, 1)
+
+
+class Ends(Listener):
+    """Notes the end of each event in a log."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def event_ends(self, event: EventID, number: int, time: float, failed: bool, passed: bool) -> None:
+        self.log.note("event ends", number)
+
+
+async def puts_in_order(log: Log, x: int) -> None:
+    """External work that takes a while to end once it is cancelled."""
+    try:
+        await until_bad_is_cancelled(log, x)
+    except asyncio.CancelledError:
+        log.note("cancelled", x)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        log.note("in order", x)
+        raise
+
+
+@GIVING_UP
+async def test_an_event_ends_only_when_its_cancelled_work_has(policy: Any) -> None:
+    log = Log()
+    made, _ = job({"away": Away(log, puts_in_order), "fails": Step(log, fails_while_away)}, on_error=policy)
+    report, _ = await outcome(made, listeners=[Ends(log)])
+    assert report.cancelled == 1
+    mine = [what for what, x in log.lines if x == BAD and what != "cancelled"]
+    assert mine == ["begins", "in order", "event ends"]
+
+
+async def takes_no_notice(log: Log, x: int) -> None:
+    """External work that ends well although it is cancelled, some time after."""
+    if x != BAD:
+        return
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+async def raises_otherwise(log: Log, x: int) -> None:
+    """External work that turns its cancellation into another error."""
+    try:
+        await takes_no_notice(log, x)
+    finally:
+        if x == BAD:
+            raise KeyError("while cancelled")
+
+
+class Fresh(Step):
+    """Fails where its task is left with a cancellation that was meant for another event."""
+
+    async def produce(self, event: Event) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+        await asyncio.sleep(0)
+        await super().produce(event)
+
+
+@GIVING_UP
+@pytest.mark.parametrize("act", [takes_no_notice, raises_otherwise])
+@pytest.mark.parametrize("streams", [1, 2, 6])
+async def test_work_that_takes_no_notice_of_its_cancellation_is_awaited_and_its_result_dropped(
+    policy: Any, act: Act, streams: int
+) -> None:
+    async def fails(log: Log, x: int) -> None:
+        await log.has("begins", x)
+        if x == BAD:
+            raise ValueError("a bad hit")
+
+    log = Log()
+    modules = {"away": Away(log, act), "fails": Step(log, fails), "fresh": Fresh(log, at_once)}
+    made, output = job(modules, 6, on_error=policy, streams=streams)
+    report, _ = await outcome(made)
+    assert (report.cancelled, report.errors, report.events.failed) == (1, 1, 1)
+    assert report.failures[0].error.label == "fails"
+    assert sorted(log.of("produces")) == xs(output)
+    assert BAD not in xs(output)
+    if policy == "skip":
+        assert xs(output) == [0, 2, 3, 4, 5]
+
+
+@GIVING_UP
+async def test_a_step_of_a_module_that_waits_is_not_cancelled_but_nothing_comes_after_it(policy: Any) -> None:
+    async def waits(log: Log, x: int) -> None:
+        log.note("begins", x)
+        try:
+            await log.has("event fails", BAD)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            log.note("cancelled", x)
+            raise
+        log.note("ends", x)
+
+    async def fails(log: Log, x: int) -> None:
+        await fails_while_away_then_say(log, x)
+
+    log, behind = Log(), Log()
+    modules = {"waits": Step(log, waits), "fails": Step(log, fails), "behind": Away(behind, at_once, x="waits")}
+    made, _ = job(modules, on_error=policy, paths={"p": ["waits", "behind"], "q": ["fails"]})
+    report, _ = await outcome(made)
+    assert (log.of("cancelled"), sorted(log.of("ends")), report.cancelled) == ([], [0, 1, 2], 0)
+    assert sorted(behind.of("begins")) == [0, 2]
+
+
+async def fails_while_away_then_say(log: Log, x: int) -> None:
+    if x == BAD:
+        log.note("event fails", BAD)
+    await fails_while_away(log, x)
