@@ -329,3 +329,106 @@ async def fails_while_away_then_say(log: Log, x: int) -> None:
     if x == BAD:
         log.note("event fails", BAD)
     await fails_while_away(log, x)
+
+
+@GIVING_UP
+async def test_external_work_does_not_begin_where_its_event_is_given_up_in_acquire(policy: Any) -> None:
+    class Acquires(Away):
+        async def acquire(self, event: Event) -> int:  # type: ignore[override]
+            self.log.note("acquires", event[self.x])
+            await self.log.has("event fails", BAD)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return event[self.x]
+
+    async def fails(log: Log, x: int) -> None:
+        for each in range(3):
+            await log.has("acquires", each)
+        if x == BAD:
+            log.note("event fails", BAD)
+            raise ValueError("a bad hit")
+
+    log = Log()
+    made, _ = job({"away": Acquires(log, at_once), "fails": Step(log, fails)}, on_error=policy)
+    report, _ = await outcome(made)
+    assert sorted(log.of("begins")) == sorted(log.of("produces")) == [0, 2]
+    assert (report.cancelled, report.errors) == (0, 1)
+
+
+async def holds_the_queue(log: Log, x: int) -> None:
+    """A step of a serial module, which the first event holds until the bad one is given up."""
+    log.note("takes", x)
+    if x == 0:
+        await log.has("given up", BAD)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def fails_in_the_queue(log: Log, x: int) -> None:
+    if x == BAD:
+        await log.has("takes", 0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        log.note("given up", BAD)
+        raise ValueError("a bad hit")
+
+
+BOUNDS = pytest.mark.parametrize(
+    "bound", [{"kind": "serial"}, {"limit": 1}, {"resources": ("tape",)}], ids=["serial", "limit", "resource"]
+)
+
+
+@GIVING_UP
+@BOUNDS
+async def test_an_event_that_is_given_up_leaves_the_queue_of_a_bounded_module(policy: Any, bound: Any) -> None:
+    log = Log()
+    queued = type("Bound", (Step,), bound)(log, holds_the_queue)
+    made, output = job({"queued": queued, "fails": Step(log, fails_in_the_queue)}, 4, on_error=policy)
+    report, _ = await outcome(made)
+    assert log.of("takes") == [0, 2, 3]
+    assert (xs(output), report.errors, report.cancelled) == ([0, 2, 3], 1, 0)
+
+
+@GIVING_UP
+@BOUNDS
+async def test_an_event_that_is_given_up_leaves_every_queue_in_which_it_is(policy: Any, bound: Any) -> None:
+    log = Log()
+    modules = {name: type("Bound", (Step,), bound)(log, holds_the_queue) for name in ("one", "two", "three")}
+    made, output = job({**modules, "fails": Step(log, fails_in_the_queue)}, 4, on_error=policy)
+    report, _ = await outcome(made)
+    assert sorted(log.of("takes")) == [0, 0, 0, 2, 2, 2, 3, 3, 3]
+    assert (xs(output), report.errors) == ([0, 2, 3], 1)
+
+
+@BOUNDS
+async def test_a_turn_that_came_to_an_event_as_it_was_given_up_goes_to_the_next(bound: Any) -> None:
+    log = Log()
+
+    async def holds(log: Log, x: int) -> None:
+        log.note("takes", x)
+        if x == 0:
+            await log.has("queue", 3)
+
+    async def queues(log: Log, x: int) -> None:
+        log.note("queue", x)
+
+    async def after(log: Log, x: int) -> None:
+        if x == 0:  # the turn has gone to the bad event, which has not taken it yet
+            log.note("given up", BAD)
+            await asyncio.sleep(0)
+
+    async def fails(log: Log, x: int) -> None:
+        if x == BAD:
+            await log.has("given up", BAD)
+            raise ValueError("a bad hit")
+
+    modules = {
+        "queued": type("Bound", (Step,), bound)(log, holds),
+        "queues": Step(log, queues),
+        "after": Step(log, after, x="queued"),
+        "fails": Step(log, fails),
+    }
+    made, output = job(modules, 4, on_error="skip")
+    report, _ = await outcome(made)
+    assert log.of("takes") == [0, 2, 3]
+    assert (xs(output), report.errors) == ([0, 2, 3], 1)
