@@ -432,3 +432,88 @@ async def test_a_turn_that_came_to_an_event_as_it_was_given_up_goes_to_the_next(
     report, _ = await outcome(made)
     assert log.of("takes") == [0, 2, 3]
     assert (xs(output), report.errors) == ([0, 2, 3], 1)
+
+
+@GIVING_UP
+@BOUNDS
+async def test_a_result_that_waits_for_its_modules_turn_is_dropped_with_its_event(policy: Any, bound: Any) -> None:
+    class Produces(Away):
+        async def produce(self, event: Event, result: int) -> None:  # type: ignore[override]
+            super().produce(event, result)
+            await holds_the_queue(self.log, result)
+
+    async def fails(log: Log, x: int) -> None:
+        await log.has("ends", x)
+        await fails_in_the_queue(log, x)
+
+    log = Log()
+    modules = {"away": type("Bound", (Produces,), bound)(log, at_once), "fails": Step(log, fails)}
+    made, output = job(modules, 4, on_error=policy)
+    report, _ = await outcome(made)
+    assert log.of("produces") == [0, 2, 3]
+    assert (xs(output), report.errors, report.cancelled) == ([0, 2, 3], 1, 0)
+
+
+# --- timeouts of a module
+
+
+class InTime(Away):
+    external_timeout = TINY
+
+
+async def never_for_bad(log: Log, x: int) -> None:
+    if x == BAD:
+        await asyncio.Event().wait()
+    await asyncio.sleep(0)
+
+
+@ONE_LOOP
+@pytest.mark.parametrize("policy", ["skip", "stop", "continue"])
+async def test_external_work_that_takes_too_long_is_cancelled_and_fails_its_event_alone(mode: Any, policy: Any) -> None:
+    log = Log()
+    made, output = job({"away": InTime(log, never_for_bad)}, 2, on_error=policy)
+    report, error = await outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    assert log.of("cancelled") == [BAD]
+    assert xs(output) == [0]
+    (failure,) = report.failures
+    expected = "module 'away', step external work, path 'p_away', event 1:1:2: "
+    assert str(failure.error) == expected + "TimedOut: the external work took more than its 0.01 s"
+    assert (report.errors, report.cancelled) == (1, 0)
+
+
+async def test_while_one_work_comes_to_its_timeout_that_of_another_event_goes_on() -> None:
+    log = Log()
+    made, output = job({"away": InTime(log, never_for_bad), "other": Away(log, until_bad_is_cancelled_or_is_it)})
+    made = made.replace(streams=3)
+    report, error = await outcome(made)
+    assert (xs(output), report.events.failed) == ([0, 2], 1)
+    assert error is not None
+
+
+async def until_bad_is_cancelled_or_is_it(log: Log, x: int) -> None:
+    """External work without a timeout that outlasts that of another."""
+    await log.has("cancelled", BAD)
+
+
+@ONE_LOOP
+@pytest.mark.parametrize("act", [takes_no_notice, raises_otherwise])
+async def test_external_work_that_takes_no_notice_of_its_timeout_ends_as_it_likes(mode: Any, act: Act) -> None:
+    made, output = job({"away": InTime(Log(), act)}, on_error="skip")
+    report, _ = await outcome(made, mode)
+    assert xs(output) == ([0, 1, 2] if act is takes_no_notice else [0, 2])
+    assert [str(failure.error.__cause__) for failure in report.failures] == (
+        [] if act is takes_no_notice else ["'while cancelled'"]
+    )
+
+
+@ONE_LOOP
+async def test_a_timeout_error_of_the_work_itself_is_not_taken_for_the_modules(mode: Any) -> None:
+    async def gives_up(log: Log, x: int) -> None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+    made, _ = job({"away": type("Patient", (Away,), {"external_timeout": 60.0})(Log(), gives_up)}, 1)
+    _, error = await outcome(made, mode)
+    assert error is not None
+    assert type(error.__cause__) is TimeoutError
