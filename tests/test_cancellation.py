@@ -33,6 +33,8 @@ BAD = 1
 TINY = 0.01
 """Seconds of a timeout for what never comes."""
 DEADLINE = 0.15
+HANGS = 10.0
+"""Seconds after which a run hangs."""
 
 
 class Copy(Producer):
@@ -132,7 +134,7 @@ def job(modules: dict[str, Any], count: int = 3, keep: tuple[str, ...] = (), **s
 
 async def outcome(made: Job, mode: Any = "async", **settings: Any) -> tuple[Report, ModuleError | None]:
     """The report of a run that may not hang, and the error that it raised."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANGS):
         try:
             return await Run(made, mode, say=lambda line: None, **settings).run(), None
         except ModuleError as error:
@@ -446,8 +448,12 @@ async def test_a_result_that_waits_for_its_modules_turn_is_dropped_with_its_even
         await log.has("ends", x)
         await fails_in_the_queue(log, x)
 
+    async def last_begins(log: Log, x: int) -> None:
+        await log.has("begins", 3)
+        await asyncio.sleep(0)
+
     log = Log()
-    modules = {"away": type("Bound", (Produces,), bound)(log, at_once), "fails": Step(log, fails)}
+    modules = {"away": type("Bound", (Produces,), bound)(log, last_begins), "fails": Step(log, fails)}
     made, output = job(modules, 4, on_error=policy)
     report, _ = await outcome(made)
     assert log.of("produces") == [0, 2, 3]
