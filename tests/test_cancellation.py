@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from eventbraid import (
+    ConfigurationError,
     Event,
     EventID,
     ExternalProducer,
@@ -523,3 +525,187 @@ async def test_a_timeout_error_of_the_work_itself_is_not_taken_for_the_modules(m
     _, error = await outcome(made, mode)
     assert error is not None
     assert type(error.__cause__) is TimeoutError
+
+
+class ThreeSteps(Away):
+    """Waits for ever in the step that is named, of the bad event."""
+
+    module_timeout = TINY
+
+    def __init__(self, log: Log, step: str) -> None:
+        super().__init__(log, at_once)
+        self.step = step
+
+    async def maybe(self, step: str, x: int) -> None:
+        if step == self.step:
+            await never_for_bad(self.log, x)
+
+    async def acquire(self, event: Event) -> int:  # type: ignore[override]
+        await self.maybe("acquire", event[self.x])
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        await self.maybe("external work", acquired)
+        return acquired
+
+    async def produce(self, event: Event, result: int) -> None:  # type: ignore[override]
+        await self.maybe("produce", result)
+        event[self.value] = result
+
+
+@ONE_LOOP
+@pytest.mark.parametrize("step", ["acquire", "external work", "produce"])
+@pytest.mark.parametrize("kind", ["stream", "shared", "serial"])
+async def test_a_module_that_takes_too_long_fails_in_the_step_where_it_is(mode: Any, step: str, kind: str) -> None:
+    module = type("Kind", (ThreeSteps,), {"kind": kind})(Log(), step)
+    made, output = job({"m": module}, on_error="skip")
+    report, _ = await outcome(made, mode)
+    assert xs(output) == [0, 2]
+    (failure,) = report.failures
+    assert (failure.error.label, failure.error.step, failure.number) == ("m", step, BAD)
+    assert str(failure.error.args[0]) == "TimedOut: the module took more than its 0.01 s"
+
+
+@ONE_LOOP
+async def test_the_steps_of_a_module_share_its_time(mode: Any) -> None:
+    class Slow(ThreeSteps):
+        module_timeout = 0.3
+
+        async def acquire(self, event: Event) -> int:  # type: ignore[override]
+            if event[self.x] == BAD:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.15):
+                        await asyncio.Event().wait()
+                self.began = asyncio.get_running_loop().time()
+            return event[self.x]
+
+        async def external_work(self, acquired: int) -> int:
+            try:
+                return await super().external_work(acquired)
+            except asyncio.CancelledError:
+                self.log.lines.append(("ms", round(1000 * (asyncio.get_running_loop().time() - self.began))))
+                raise
+
+    log = Log()
+    made, _ = job({"m": Slow(log, "external work")}, on_error="skip")
+    report, _ = await outcome(made, mode)
+    assert [failure.error.step for failure in report.failures] == ["external work"]
+    assert log.of("ms")[0] < 280  # about what acquire had left of the 300
+
+
+@ONE_LOOP
+async def test_a_module_on_time_and_its_next_event_are_untouched_by_a_timeout(mode: Any) -> None:
+    class OnTime(ThreeSteps):
+        module_timeout = 60.0
+        external_timeout = 60.0
+
+    class Plain(Copy):
+        module_timeout = 60.0
+
+    made, output = job({"m": OnTime(Log(), ""), "plain": Plain()}, 9, streams=2, keep=("m", "plain"))
+    report, error = await outcome(made, mode)
+    assert (error, report.errors, report.cancelled) == (None, 0, 0)
+    assert [row.products["m"] for row in output.rows] == [row.products["plain"] for row in output.rows] == [*range(9)]
+
+
+@pytest.mark.parametrize("name", ["module_timeout", "external_timeout"])
+@pytest.mark.parametrize("seconds", [0, -1.0])
+async def test_a_timeout_of_no_time_is_a_fault(name: str, seconds: float) -> None:
+    made, _ = job({"m": type("Hasty", (Away,), {name: seconds})(Log(), at_once)}, 1)
+    with pytest.raises(ConfigurationError, match=rf"Hasty has {name} {seconds!r}, which must be more than 0 seconds"):
+        Run(made)
+
+
+# --- the deadline of an event
+
+
+@ONE_LOOP
+@GIVING_UP
+@pytest.mark.parametrize("streams", [1, 3])
+async def test_an_event_past_its_deadline_fails_with_the_external_work_that_it_waits_for(
+    mode: Any, policy: Any, streams: int
+) -> None:
+    log = Log()
+    modules = {"copy": Copy(), "away": Away(log, never_for_bad)}
+    made, output = job(modules, on_error=policy, streams=streams, deadline=DEADLINE)
+    report, error = await outcome(made, mode)
+    assert (error is not None) == (policy == "stop")
+    (failure,) = report.failures
+    expected = "module 'away', step external work, path 'p_away', event 1:1:2: "
+    assert str(failure.error) == expected + "TimedOut: the event's deadline of 0.15 s passed"
+    assert log.of("cancelled") == [BAD]
+    assert report.events.failed == 1
+    stopped_before = policy == "stop" and (mode == "blocking" or streams == 1)
+    assert xs(output) == ([0] if stopped_before else [0, 2])
+
+
+AS_IT_LIKES = pytest.mark.xfail(
+    strict=True, reason="in blocking mode an event passes its deadline unnoticed where its module makes light of that"
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "act"),
+    [
+        ("async", never_for_bad),
+        ("async", takes_no_notice),
+        ("async", raises_otherwise),
+        ("blocking", never_for_bad),
+        pytest.param("blocking", takes_no_notice, marks=AS_IT_LIKES),
+        pytest.param("blocking", raises_otherwise, marks=AS_IT_LIKES),
+    ],
+)
+async def test_an_event_past_its_deadline_fails_with_the_step_that_it_waits_for(mode: Any, act: Act) -> None:
+    modules = {"copy": Copy(), "step": Step(Log(), act)}
+    made, output = job(modules, on_error="skip", deadline=DEADLINE)
+    report, _ = await outcome(made, mode)
+    (failure,) = report.failures
+    assert (failure.error.label, failure.error.step) == ("step", "produce")
+    assert "the event's deadline of 0.15 s passed" in str(failure.error)
+    assert xs(output) == [0, 2]
+
+
+async def test_external_work_that_a_deadline_cancels_is_counted() -> None:
+    log = Log()
+    made, _ = job({"away": Away(log, never_for_bad), "step": Step(log, never_for_bad)}, on_error="skip")
+    made = dataclasses.replace(made, deadline=DEADLINE)
+    report, _ = await outcome(made)
+    assert (report.cancelled, report.errors, report.events.failed) == (1, 1, 1)
+
+
+async def test_of_several_steps_an_event_past_its_deadline_names_the_one_that_waits_longest() -> None:
+    async def waits(log: Log, x: int) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    log = Log()
+    modules = {"second": Step(log, never, x="waits"), "waits": Step(log, waits), "first": Step(log, never)}
+    made, _ = job(modules, 1, on_error="skip", deadline=TINY)
+    report, _ = await outcome(made)
+    assert [failure.error.label for failure in report.failures] == ["first"]
+
+
+@ONE_LOOP
+async def test_every_event_past_its_deadline_fails_and_the_job_goes_on(mode: Any) -> None:
+    made, output = job({"away": Away(Log(), never)}, 4, on_error="skip", streams=2, deadline=TINY)
+    report, _ = await outcome(made, mode)
+    assert (report.events.read, report.events.failed, xs(output)) == (4, 4, [])
+
+
+@GIVING_UP
+async def test_an_event_past_its_deadline_in_a_queue_fails_with_the_module_whose_turn_it_awaits(policy: Any) -> None:
+    log = Log()
+
+    async def holds(log: Log, x: int) -> None:
+        log.note("takes", x)
+        await log.has("event ends", 1)
+
+    class Serial(Step):
+        kind = "serial"
+
+    made, output = job({"serial": Serial(log, holds)}, 2, on_error=policy, deadline=60.0)
+    made = dataclasses.replace(made, deadline=DEADLINE)
+    report, _ = await outcome(made, listeners=[Ends(log)])
+    steps = [(failure.error.label, failure.error.step, failure.number) for failure in report.failures]
+    assert steps == [("serial", "produce", 0), ("serial", "waiting for its turn", 1)]
+    assert (log.of("takes"), xs(output)) == ([0], [])
