@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -709,3 +710,116 @@ async def test_an_event_past_its_deadline_in_a_queue_fails_with_the_module_whose
     steps = [(failure.error.label, failure.error.step, failure.number) for failure in report.failures]
     assert steps == [("serial", "produce", 0), ("serial", "waiting for its turn", 1)]
     assert (log.of("takes"), xs(output)) == ([0], [])
+
+
+# --- a module that is cancelled from inside
+
+
+async def raises_cancelled(log: Log, x: int) -> None:
+    if x == BAD:
+        raise asyncio.CancelledError("by itself")
+
+
+async def waits_and_raises_cancelled(log: Log, x: int) -> None:
+    await asyncio.sleep(0)
+    await raises_cancelled(log, x)
+
+
+async def awaits_what_is_cancelled(log: Log, x: int) -> None:
+    task = asyncio.create_task(never(log, x) if x == BAD else at_once(log, x))
+    if x == BAD:
+        asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+
+
+async def cancels_its_task(log: Log, x: int) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    if x == BAD:
+        task.cancel("from inside")
+    await asyncio.sleep(0)
+
+
+CANCELLED_WITH_THE_JOB = pytest.mark.xfail(
+    strict=True, raises=asyncio.CancelledError, reason="in blocking mode the task of a module is that of the job"
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "act"),
+    [
+        *(
+            (mode, act)
+            for mode in ("async", "blocking")
+            for act in (raises_cancelled, waits_and_raises_cancelled, awaits_what_is_cancelled)
+        ),
+        ("async", cancels_its_task),
+        pytest.param("blocking", cancels_its_task, marks=CANCELLED_WITH_THE_JOB),
+    ],
+)
+@pytest.mark.parametrize("made_of", [Step, Away])
+async def test_a_module_that_is_cancelled_from_inside_fails_as_with_any_error(
+    mode: Any, act: Act, made_of: Any
+) -> None:
+    modules = {"module": made_of(Log(), act), "fresh": Fresh(Log(), at_once)}
+    made, output = job(modules, 6, on_error="skip", streams=2)
+    report, _ = await outcome(made, mode)
+    assert xs(output) == [0, 2, 3, 4, 5]
+    (failure,) = report.failures
+    assert (failure.error.label, failure.number, report.cancelled) == ("module", BAD, 0)
+    assert isinstance(failure.error.__cause__, asyncio.CancelledError)
+    assert str(failure.error.args[0]).startswith("CancelledError")
+
+
+async def test_a_task_group_in_a_module_raises_what_its_tasks_raise() -> None:
+    async def groups(log: Log, x: int) -> None:
+        async def breaks() -> None:
+            await asyncio.sleep(0)
+            raise ValueError("in a task")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(never(log, x) if x == BAD else at_once(log, x))
+            if x == BAD:
+                group.create_task(breaks())
+
+    made, output = job({"step": Step(Log(), groups), "away": Away(Log(), groups)}, on_error="skip")
+    report, _ = await outcome(made)
+    assert xs(output) == [0, 2]
+    assert isinstance(report.failures[0].error.__cause__, ExceptionGroup)
+
+
+# --- the end of a job
+
+
+async def run_of(made: Job, mode: Any) -> tuple[Run, asyncio.Task[Report]]:
+    run = Run(made, mode, say=lambda line: None)
+    return run, asyncio.create_task(run.run())
+
+
+@MODES
+async def test_a_job_that_is_stopped_while_work_is_away_finishes_what_is_in_flight(mode: Any) -> None:
+    log, go_on = Log(), threading.Event()
+    begun: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    async def waits(log: Log, x: int) -> None:
+        loop.call_soon_threadsafe(begun.put_nowait, x)
+        await asyncio.to_thread(go_on.wait, HANGS)
+
+    class Own(Away):
+        async def external_work(self, acquired: int) -> int:  # in "threads" mode on another loop
+            await self.act(self.log, acquired)
+            return acquired
+
+    made, output = job({"away": Own(log, waits)}, 50, streams=3)
+    run, task = await run_of(made, mode)
+    in_flight = 1 if mode == "blocking" else 3
+    async with asyncio.timeout(HANGS):
+        assert sorted([await begun.get() for _ in range(in_flight)]) == [*range(in_flight)]
+        assert run.in_flight == in_flight
+        assert run.stop("enough")
+        assert not run.stop("once more")
+        go_on.set()
+        report = await task
+    assert report.interrupted
+    assert (report.events.passed, xs(output), output.closed) == (in_flight, [*range(in_flight)], True)
