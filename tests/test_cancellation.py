@@ -796,6 +796,13 @@ async def run_of(made: Job, mode: Any) -> tuple[Run, asyncio.Task[Report]]:
     return run, asyncio.create_task(run.run())
 
 
+async def is_cancelled(task: asyncio.Task[Report]) -> bool:
+    """True when a job has ended, or ends now, because it was cancelled."""
+    await asyncio.wait([task], timeout=HANGS)
+    assert task.done(), "the job hangs"
+    return task.cancelled()
+
+
 @MODES
 async def test_a_job_that_is_stopped_while_work_is_away_finishes_what_is_in_flight(mode: Any) -> None:
     log, go_on = Log(), threading.Event()
@@ -823,3 +830,102 @@ async def test_a_job_that_is_stopped_while_work_is_away_finishes_what_is_in_flig
         report = await task
     assert report.interrupted
     assert (report.events.passed, xs(output), output.closed) == (in_flight, [*range(in_flight)], True)
+
+
+@ONE_LOOP
+async def test_a_stop_that_cancels_ends_what_is_in_flight_and_discards_the_outputs(mode: Any) -> None:
+    log = Log()
+    made, output = job({"away": Away(log, never)}, 9, streams=3)
+    run, task = await run_of(made, mode)
+    last = 0 if mode == "blocking" else 2
+    async with asyncio.timeout(HANGS):
+        await log.has("begins", last)
+        assert run.stop("now", cancel=True)
+        assert await is_cancelled(task)
+    assert sorted(log.of("cancelled")) == [*range(last + 1)]
+    assert (output.discarded, output.closed) == (True, False)
+
+
+@ONE_LOOP
+async def test_a_stop_may_cancel_after_one_that_did_not(mode: Any) -> None:
+    log = Log()
+    made, output = job({"away": Away(log, never)}, 9, streams=3)
+    run, task = await run_of(made, mode)
+    async with asyncio.timeout(HANGS):
+        await log.has("begins", 0 if mode == "blocking" else 2)
+        assert run.stop("enough")
+        await asyncio.sleep(0)
+        assert not task.done()
+        assert not run.stop("now", cancel=True)
+        assert await is_cancelled(task)
+    assert output.discarded
+
+
+@ONE_LOOP
+async def test_a_cancelled_job_awaits_what_its_work_still_does_and_ends_every_module(mode: Any) -> None:
+    class Ended(Away):
+        def end_job(self) -> None:
+            self.log.note("end_job", 0)
+
+    async def cleans_up(log: Log, x: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            log.note("cleaned up", x)
+
+    log = Log()
+    made, _ = job({"away": Ended(log, cleans_up)}, 4, streams=4)
+    _, task = await run_of(made, mode)
+    last = 0 if mode == "blocking" else 3
+    async with asyncio.timeout(HANGS):
+        await log.has("begins", last)
+        task.cancel()
+        assert await is_cancelled(task)
+    assert sorted(log.of("cleaned up")) == [*range(last + 1)]
+    assert log.lines[-1] == ("end_job", 0)
+
+
+@BOUNDS
+async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
+    log = Log()
+
+    async def holds(log: Log, x: int) -> None:
+        log.note("takes", x)
+        await asyncio.Event().wait()
+
+    made, output = job({"queued": type("Bound", (Step,), bound)(log, holds)}, 4)
+    run, task = await run_of(made, "async")
+    async with asyncio.timeout(HANGS):
+        await log.has("takes", 0)
+        task.cancel()
+        assert await is_cancelled(task)
+    assert (log.of("takes"), output.discarded) == ([0], True)
+
+
+@pytest.mark.xfail(strict=True, reason="the task of the module that took no notice drives on, and reads all events")
+async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over() -> None:
+    log, released = Log(), asyncio.Event()
+
+    async def stays(log: Log, x: int) -> None:
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                log.note("cancelled once", x)
+
+    made, output = job({"away": Away(log, stays)}, 50, streams=2)
+    _, task = await run_of(made, "async")
+    async with asyncio.timeout(HANGS):
+        await log.has("begins", 1)
+        task.cancel()
+        await log.has("cancelled once", 1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not task.done()
+        released.set()
+        assert await is_cancelled(task)
+    assert output.discarded
+    assert log.of("begins") == [0, 1]
+    assert log.of("produces") == []
