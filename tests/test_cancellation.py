@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
-import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -640,11 +638,6 @@ async def test_an_event_past_its_deadline_fails_with_the_external_work_that_it_w
     assert xs(output) == ([0] if stopped_before else [0, 2])
 
 
-AS_IT_LIKES = pytest.mark.xfail(
-    strict=True, reason="in blocking mode an event passes its deadline unnoticed where its module makes light of that"
-)
-
-
 @pytest.mark.parametrize(
     ("mode", "act"),
     [
@@ -652,8 +645,8 @@ AS_IT_LIKES = pytest.mark.xfail(
         ("async", takes_no_notice),
         ("async", raises_otherwise),
         ("blocking", never_for_bad),
-        pytest.param("blocking", takes_no_notice, marks=AS_IT_LIKES),
-        pytest.param("blocking", raises_otherwise, marks=AS_IT_LIKES),
+        ("blocking", takes_no_notice),
+        ("blocking", raises_otherwise),
     ],
 )
 async def test_an_event_past_its_deadline_fails_with_the_step_that_it_waits_for(mode: Any, act: Act) -> None:
@@ -904,7 +897,6 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
     assert (log.of("takes"), output.discarded) == ([0], True)
 
 
-@pytest.mark.xfail(strict=True, reason="the task of the module that took no notice drives on, and reads all events")
 async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over() -> None:
     log, released = Log(), asyncio.Event()
 

@@ -113,6 +113,10 @@ class Blocking:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
         limit = asyncio.timeout(self._plan.deadline)
+        late_in = [(0, "")]
+        if self._plan.deadline is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._plan.deadline, lambda: late_in.append((self._node, self._step)))
         try:
             if block is not None and self._sections is not None:
                 block.inside += 1
@@ -120,13 +124,18 @@ class Blocking:
                 await self._sections.enter(self._stream, block)
             async with limit:
                 results = await passing.results()
+            if limit.expired():  # and the module made light of it
+                raise TimeoutError
         except ModuleError as error:  # of a section's begin
             results = passing.fail(self._plan.labels.index(error.label), error)
         except TimeoutError:
             if not limit.expired():
                 raise
-            results = passing.fail(self._node, late(self._plan, self._node, self._step, event.id))
-            passing.stops = self._plan.nodes[self._node].on_error == "stop"
+            node, step = late_in[-1]
+            results = passing.fail(node, late(self._plan, node, step, event.id))
+            passing.stops = self._plan.nodes[node].on_error == "stop"
+        if self._plan.deadline is not None:
+            timer.cancel()
         if block is not None and self._sections is not None:
             self._sections.leave(block)
         passed, failed = self._ledger.book(event, results, passing.errors, passing.given_up)
@@ -173,15 +182,19 @@ class Blocking:
     async def _timed(self, event: Event, node: Node, step: str, call: Any, *arguments: Any) -> Any:
         self._node, self._step = node.index, step
         if not self._audience.steps:
-            answer = call(*arguments)
-            return await answer if hasattr(answer, "__await__") else answer
+            return await _answer(step, call(*arguments))
         start, cpu = perf_counter(), thread_time()
         try:
-            answer = call(*arguments)
-            return await answer if hasattr(answer, "__await__") else answer
+            return await _answer(step, call(*arguments))
         finally:
             busy = 0.0 if step == EXTERNAL_WORK else thread_time() - cpu
             self._audience.step(node.index, step, event.number, start, perf_counter(), busy)
+
+
+async def _answer(step: str, answer: Any) -> Any:
+    if step == EXTERNAL_WORK or hasattr(answer, "__await__"):
+        return await answer
+    return answer
 
 
 class _Passing:
@@ -197,53 +210,49 @@ class _Passing:
     async def results(self) -> Mapping[str, PathResult]:
         """Run all paths, then what runs after them; none of it where the event is given up."""
         plan, event = self._plan, self._event
+        nodes = plan.nodes[: plan.used]
         try:
-            for path in plan.paths:
-                for element in path.elements:
-                    await self._settle(plan.nodes[element])
+            for node in nodes:  # each comes after what it reads and after the filters before it
+                if node.on_path:
+                    await self._settle(node, reached=self._is_reached(node))
             results = {path.name: path_result(plan, path, self._states, self._passed) for path in plan.paths}
             event._results = results
-            for node in plan.nodes[: plan.used]:
-                if node.ending and (not node.select or any(results[path].passed for path in node.select)):
-                    await self._run(node)
+            for node in nodes:
+                if node.ending:
+                    await self._settle(node, reached=self._is_selected(node, results))
         except GivenUp:
             self.given_up = True
             return {}
         return results
 
     def fail(self, node: int, error: ModuleError) -> Mapping[str, PathResult]:
-        """The event cannot be processed at all."""
-        self.errors[node] = error
+        """The event cannot be processed, or not in time."""
+        self.errors = {node: error}
         self.given_up = self.stops = True
         return {}
 
-    async def _settle(self, node: Node) -> State:
-        """Run a node unless it has run, or no path that it is on lets it."""
-        if self._states[node.index] is State.IDLE:
-            if not node.on_path or await self._reached(node):
-                await self._run(node)
-            else:
-                self._states[node.index] = State.SKIPPED
-        return self._states[node.index]
+    async def _settle(self, node: Node, *, reached: bool) -> None:
+        """Run a node, and before it what it needs on demand; or skip it."""
+        if not reached:
+            self._states[node.index] = State.SKIPPED
+            return
+        for index in (*node.wakes, node.index):
+            if self._states[index] is State.IDLE:
+                await self._run(self._plan.nodes[index])
 
-    async def _reached(self, node: Node) -> bool:
+    def _is_reached(self, node: Node) -> bool:
         """True when on one of its paths all filters before it have passed."""
-        for path in self._plan.paths:
-            if node.index in path.elements and await self._passed_before(path, node):
-                return True
-        return False
+        return any(node.index in path.elements and self._has_passed(path, node) for path in self._plan.paths)
 
-    async def _passed_before(self, path: Path, node: Node) -> bool:
-        for element in path.elements[: path.elements.index(node.index)]:
-            other = self._plan.nodes[element]
-            if other.decides and not (await self._settle(other) is State.DONE and self._passed[element]):
-                return False
-        return True
+    def _has_passed(self, path: Path, node: Node) -> bool:
+        before = path.elements[: path.elements.index(node.index)]
+        return all(self._passed[each] for each in before if self._plan.nodes[each].decides)
+
+    def _is_selected(self, node: Node, results: Mapping[str, PathResult]) -> bool:
+        return not node.select or any(results[path].passed for path in node.select)
 
     async def _run(self, node: Node) -> None:
         index = node.index
-        for need in node.needs:
-            await self._settle(self._plan.nodes[need])
         for need in node.needs:
             if self._states[need] is State.FAILED and index in self._plan.nodes[need].spoils:
                 self._states[index], self.errors[index] = State.FAILED, self.errors[need]

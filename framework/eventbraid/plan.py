@@ -126,17 +126,14 @@ class Plan:
         if token.slot < 0:
             return ProductError(f"input {token.name!r} belongs to no running job: read it through the module itself")
         reading = f"input {token.name!r} reads {token.label!r}, which is absent from event {event}: "
+        dropped = ", or it was dropped after its last reader" if token.slot in self.heavy else ""
         for node in self.nodes:
             if token.slot in node.writes:
-                if len(node.readers) == 0 or node.on_path or node.ending:
-                    return ProductError(
-                        f"{reading}{node.label!r} put no such product, or did not run; "
-                        f"read it with event.get() where that is to be expected"
-                    )
                 return ProductError(
-                    f"{reading}{node.label!r} put no such product, or it was dropped after its last reader"
+                    f"{reading}{node.label!r} put no such product{dropped}, or did not run; "
+                    f"read it with event.get() where that is to be expected"
                 )
-        return ProductError(f"{reading}the source put no such product in this event")
+        return ProductError(f"{reading}the source put no such product in this event{dropped}")
 
     def explain_put(self, token: Output[Any], event: EventID) -> ProductError:
         """Why a product cannot be put."""

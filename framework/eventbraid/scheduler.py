@@ -157,7 +157,8 @@ class Scheduler:
                 if self._sections is None or task not in self._sections.calling:
                     task.cancel()
             while self._tasks:
-                await asyncio.wait(self._tasks)
+                done, _ = await asyncio.wait(self._tasks)
+                self._tasks -= done
             if self._timer is not None:
                 self._timer.cancel()
             if self._sections is not None:
@@ -253,6 +254,8 @@ class Scheduler:
         passage.course.out += 1
         passage.waits[node] = wait = Wait(self._step or self._plan.nodes[node].step, since, turn.task)
         self._step = ""
+        if passage.course.drops:
+            self._drop(passage)
         if passage.course.given_up:  # in the moment between the wait and this call
             self._cancel(wait)
         self._queue(passage)
@@ -300,8 +303,8 @@ class Scheduler:
             else:
                 break
             if self._turn is not turn:  # a module waited, and the turn was taken
-                if self._turn is not None:
-                    return True
+                if self._turn is not None or self._cancelled:
+                    return not self._cancelled
                 turn = self._take_turn(task)
             elif (now := perf_counter()) > self._pause_at:
                 self._clocked = self._clocked or now - self._pause_at > SLICE
@@ -893,14 +896,17 @@ class Scheduler:
             passage.queued = True
             heappush(self._ready, (passage.event.number, passage))
 
+    def _drop(self, passage: Passage) -> None:
+        products = passage.event._products
+        for slot in passage.course.drops:
+            products[slot] = ABSENT
+        passage.course.drops.clear()
+
     def _follow(self, passage: Passage) -> None:
         """Drop what nobody reads any more; let the event go on, or end."""
         course = passage.course
         if course.drops:
-            products = passage.event._products
-            for slot in course.drops:
-                products[slot] = ABSENT
-            course.drops.clear()
+            self._drop(passage)
         if passage is self._at:  # its driver waits, or is about to go on
             return
         if course.ended and not course.ready and not course.out:
