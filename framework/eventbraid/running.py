@@ -26,6 +26,7 @@ from eventbraid.scheduler import Scheduler
 from eventbraid.services import Listener, Timing
 from eventbraid.services.audience import Audience
 from eventbraid.transitions import Transitions
+from eventbraid.whereabouts import Whereabouts
 
 __all__ = ["Run", "Service", "run", "run_async"]
 
@@ -131,6 +132,7 @@ class Run:
         self.ledger = Ledger(self.plan, self._outputs, self.streams)
         self._intake = Intake(job.source, job.events)
         self._engine: Scheduler | Blocking | None = None
+        self._task: asyncio.Task[object] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -142,16 +144,49 @@ class Run:
         """Time of the event loop since the first event was to be read, until the last one's end."""
         return self._seconds if self._began is None else perf_counter() - self._began
 
-    def stop(self, reason: str) -> bool:
-        """Read no more events; False if that was said before."""
+    @property
+    def held(self) -> bool:
+        """True while nothing is read."""
+        return self._intake.held
+
+    def hold(self) -> None:
+        """Read nothing until `resume`; what is in flight is finished."""
+        self._intake.held = True
+
+    def resume(self) -> None:
+        """Read on."""
+        self._intake.held = False
+        self._wake()
+
+    def stop(self, reason: str, *, after_lumi: bool = False, cancel: bool = False) -> bool:
+        """Read no more events; False if that was said before.
+
+        With `after_lumi` those of the luminosity section that is being read are read; `cancel` cancels the job.
+        """
+        if cancel and self._task is not None:
+            self._task.cancel()
         if self.reason:
             return False
         self.reason = reason
-        self._intake.stop()
+        self._intake.stop(after_lumi=after_lumi)
+        self._wake()
         return True
+
+    async def set_streams(self, streams: int) -> None:
+        """Have so many events in flight; raises `ConfigurationError` where the job cannot."""
+        raise ConfigurationError("the number of events in flight cannot be changed yet", f"job {self.job.name!r}")
+
+    def whereabouts(self) -> list[Whereabouts]:
+        """What the events in flight wait for."""
+        return []
+
+    def _wake(self) -> None:
+        if isinstance(self._engine, Scheduler) and self._began is not None:
+            self._engine.wake()
 
     async def run(self) -> Report:
         """Run to the end; see `Job.run`."""
+        self._task = asyncio.current_task()
         for warning in self.plan.warnings:
             self._say(f"warning: {warning}")
         threads = Threads(blocking=self.streams)
