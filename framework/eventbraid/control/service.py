@@ -131,11 +131,13 @@ class Calls:
 
     async def _change(self, streams: int) -> str:
         """One change at a time; what is wrong with it, if anything is."""
-        async with self._changing:
-            try:
+        try:
+            async with self._changing:
                 await self._run.set_streams(streams)
-            except EventbraidError as error:
-                return str(error)
+        except EventbraidError as error:
+            return str(error)
+        except asyncio.CancelledError:  # by end(), the only one who cancels it
+            return "the job has ended"
         return ""
 
     async def _invalid(self, context: Any, message: str) -> None:
