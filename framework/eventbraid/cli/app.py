@@ -12,7 +12,7 @@ from eventbraid.cli.inspecting import check, describe, graph
 from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
 from eventbraid.cli.showing import show_error
-from eventbraid.cli.steering import status, stop
+from eventbraid.cli.steering import drain, resume, status, stop, streams, where
 from eventbraid.errors import EventbraidError
 
 __all__ = ["app", "main"]
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, compare, check, describe, graph, serve, status, stop):
+for command in (run, compare, check, describe, graph, serve, status, where, drain, resume, streams, stop):
     app.command()(command)
 
 

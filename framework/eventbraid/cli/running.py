@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eventbraid.cli.options import Events, JobFile, Json, Servers, Settings, Streams, loaded, write_json
+from eventbraid.cli.options import TOKEN_VARIABLE, Events, JobFile, Json, Servers, Settings, Streams, loaded, write_json
 from eventbraid.cli.showing import console, show_summary
 from eventbraid.errors import EventbraidError
 from eventbraid.job import Job, Mode
@@ -30,6 +30,10 @@ def run(
     control: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="offer the job control service there; off by default")
     ] = None,
+    control_token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", envvar=TOKEN_VARIABLE, help="that callers of the job control need"),
+    ] = None,
     timing: Annotated[bool, typer.Option(help="measure every module")] = True,
     json: Json = None,
 ) -> None:
@@ -37,7 +41,7 @@ def run(
     made = loaded(job, events=events, streams=streams, servers=server, settings=set_)
     make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
-    services = [_control(control)] if control else []
+    services = [_control(control, control_token)] if control else []
     try:
         with Progress(_expected(made)) as progress:
             report = run_job(made, chosen, listeners=[progress], timing=timing, services=services)
@@ -56,14 +60,14 @@ def _expected(job: Job) -> int | None:
     return min(known, default=None)
 
 
-def _control(address: str) -> Service:
+def _control(address: str, token: str | None) -> Service:
     from eventbraid.control import check_control_address, controlled
 
-    check_control_address(address)
+    check_control_address(address, token)
 
     @asynccontextmanager
     async def service(run: Run) -> AsyncGenerator[None]:
-        async with controlled(run, address) as bound:
+        async with controlled(run, address, token) as bound:
             console().print(f"job control at {bound}")
             yield
 

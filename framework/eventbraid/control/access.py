@@ -39,7 +39,7 @@ def check_token(token: str | None, subject: str = "--control-token") -> str | No
     """The token as it is; raises `ConfigurationError` for one that cannot be sent."""
     if token is not None and not (token and all("!" <= character <= "~" for character in token)):
         what = "has characters that cannot be sent" if token else "is empty"
-        raise ConfigurationError(f"the token {what}: expected ASCII letters, digits and signs, no spaces", subject)
+        raise ConfigurationError(f"{what}: expected ASCII letters, digits and signs, no spaces", subject)
     return token
 
 
