@@ -93,7 +93,9 @@ def test_without_a_token_a_job_may_listen_on_its_own_machine(address: str) -> No
 
 @pytest.mark.parametrize("address", ["0.0.0.0:9000", "[::]:9000", "10.0.0.7:9000", "worker1:9000", "127.evil.org:1"])
 def test_where_other_machines_reach_a_job_it_needs_a_token(address: str) -> None:
-    with pytest.raises(ConfigurationError, match="can be reached from other machines.* give a token with --control-to"):
+    with pytest.raises(
+        ConfigurationError, match=r"can be reached from other machines.* give a token with --control-to"
+    ):
         check_control_address(address)
     assert check_control_address(address, "secret") == address
 
@@ -102,7 +104,7 @@ def test_where_other_machines_reach_a_job_it_needs_a_token(address: str) -> None
 def test_a_token_that_cannot_be_sent_is_an_error_before_the_first_event(token: str) -> None:
     with pytest.raises(ConfigurationError, match="expected ASCII letters, digits and signs"):
         check_control_address("127.0.0.1:0", token)
-    with pytest.raises(ConfigurationError, match="the token: (is empty|has characters)"):
+    with pytest.raises(ConfigurationError, match=r"the token: (is empty|has characters)"):
         Client("127.0.0.1:1", token=token)
 
 
@@ -142,6 +144,6 @@ async def test_what_fails_in_the_job_is_told_with_its_code() -> None:
     async with controlled(Broken(), "127.0.0.1:0") as address:
         with (
             Client(address) as job,
-            pytest.raises(ServerError, match="Drain failed, UNKNOWN.*a fault of the framework"),
+            pytest.raises(ServerError, match=r"Drain failed, UNKNOWN.*a fault of the framework"),
         ):
             await asyncio.to_thread(job.drain)

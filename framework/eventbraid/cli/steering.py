@@ -18,7 +18,7 @@ Address: TypeAlias = Annotated[
     str, typer.Argument(metavar="HOST:PORT", help="what the job was given with --control", show_default=False)
 ]
 Token: TypeAlias = Annotated[
-    str | None, typer.Option(envvar=TOKEN_VARIABLE, help="what the job was given with --control-token")
+    str | None, typer.Option(metavar="TOKEN", envvar=TOKEN_VARIABLE, help="what the job was given with --control-token")
 ]
 
 
@@ -77,7 +77,7 @@ def resume(address: Address, token: Token = None, json: Json = None) -> None:
 def streams(
     address: Address,
     number: Annotated[
-        int | None, typer.Argument(metavar="[N]", help="events in flight at most", show_default="asks only")
+        int | None, typer.Argument(metavar="N", help="events in flight at most", show_default="asks only")
     ] = None,
     token: Token = None,
     json: Json = None,
