@@ -142,7 +142,10 @@ def show_where(where: Mapping[str, Any]) -> None:
         out.print("no event waits")
     for each in where["events"]:
         server = f" at {each['server']}" if each["server"] else ""
-        out.print(f"event {each['event']}: {each['label']}, {each['step']}{server}, for {each['seconds']:.3f} s")
+        out.print(
+            f"event {each['event']} (number {each['number']}): {each['label']}, {each['step']}{server}, "
+            f"for {each['seconds']:.3f} s"
+        )
     if left:
         out.print(f"and {left} more")
 
