@@ -13,6 +13,7 @@ from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
 from eventbraid.cli.showing import show_error
 from eventbraid.cli.steering import drain, resume, status, stop, streams, where
+from eventbraid.cli.top import top
 from eventbraid.errors import EventbraidError
 
 __all__ = ["app", "main"]
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, compare, check, describe, graph, serve, status, where, drain, resume, streams, stop):
+for command in (run, compare, check, describe, graph, serve, status, top, where, drain, resume, streams, stop):
     app.command()(command)
 
 

@@ -32,7 +32,7 @@ class Rows:
     """A table to be."""
 
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def only(self, *columns: str) -> Rows:
         """Some of the columns."""
@@ -75,11 +75,12 @@ def picture(status: Fields, where: Sequence[Fields], *, width: int = 120, height
 def _header(status: Fields) -> tuple[str, str, str]:
     events = status["events"]
     stopping = f": {status['stopping']}" if status["stopping"] else ""
+    counts = ", ".join(f"{events[name]} {name}" for name in ("read", "passed", "failed"))
+    rates = f"{events['recent_per_second']:.1f} events/s of late, {events['per_second']:.1f} over all"
     return (
         f"{status['job']} ({status['mode']}, {status['streams']} in flight at most), {status['state']}{stopping}",
-        f"{events['read']} read, {events['passed']} passed, {events['failed']} failed, {events['in_flight']} in flight",
-        f"{events['recent_per_second']:.1f} events/s of late, {events['per_second']:.1f} over all "
-        f"{status['seconds']:.1f} s",
+        f"{counts}, {events['in_flight']} in flight",
+        f"{rates} {status['seconds']:.1f} s",
     )
 
 
