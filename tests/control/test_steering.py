@@ -18,7 +18,7 @@ from fake_run import FakeRun, FakeTiming, place
 from eventbraid import ConfigurationError
 from eventbraid.control import Client, controlled
 from eventbraid.control._pb import job_pb2, job_pb2_grpc
-from eventbraid.errors import ServerError, ServerUnavailable
+from eventbraid.errors import ServerError
 from eventbraid.services.timing import ModuleTimes
 
 
