@@ -733,11 +733,6 @@ async def cancels_its_task(log: Log, x: int) -> None:
     await asyncio.sleep(0)
 
 
-CANCELLED_WITH_THE_JOB = pytest.mark.xfail(
-    strict=True, raises=asyncio.CancelledError, reason="in blocking mode the task of a module is that of the job"
-)
-
-
 @pytest.mark.parametrize(
     ("mode", "act"),
     [
@@ -747,7 +742,6 @@ CANCELLED_WITH_THE_JOB = pytest.mark.xfail(
             for act in (raises_cancelled, waits_and_raises_cancelled, awaits_what_is_cancelled)
         ),
         ("async", cancels_its_task),
-        pytest.param("blocking", cancels_its_task, marks=CANCELLED_WITH_THE_JOB),
     ],
 )
 @pytest.mark.parametrize("made_of", [Step, Away])
@@ -889,7 +883,7 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
         await asyncio.Event().wait()
 
     made, output = job({"queued": type("Bound", (Step,), bound)(log, holds)}, 4)
-    run, task = await run_of(made, "async")
+    _, task = await run_of(made, "async")
     async with asyncio.timeout(HANGS):
         await log.has("takes", 0)
         task.cancel()
