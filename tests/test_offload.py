@@ -1,0 +1,303 @@
+"""Steps and external work in threads: where they run, what they see, what they cost, and what they raise."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from contextvars import ContextVar
+from time import thread_time
+from typing import Any
+
+import pytest
+
+from eventbraid import (
+    Analyzer,
+    ConfigurationError,
+    Event,
+    ExternalFilter,
+    ExternalProducer,
+    Filter,
+    Input,
+    Job,
+    ModuleError,
+    Output,
+    Producer,
+    Report,
+)
+from eventbraid.calls import OFFLOAD_THREADS
+from eventbraid.running import Run
+from eventbraid.testing import ListOutput, ListSource
+
+MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
+BRAIDED = pytest.mark.parametrize("mode", ["async", "threads"])
+OFFLOADED = pytest.mark.parametrize("offload", [False, True])
+HANGS_AT_STOP = pytest.mark.xfail(
+    sys.version_info < (3, 12),
+    strict=True,
+    raises=TimeoutError,
+    reason="a future takes no StopIteration: its event never ends",
+)
+HANGS = 10.0
+"""Seconds after which a run hangs."""
+
+collision: ContextVar[str] = ContextVar("collision", default="none")
+
+
+class Where:
+    """The names of the threads in which steps ran."""
+
+    def __init__(self) -> None:
+        self.of: list[tuple[str, str]] = []
+
+    def note(self, step: str) -> None:
+        self.of.append((step, threading.current_thread().name.split("_")[0]))
+
+
+class Plain(Producer):
+    offload = True
+    kind = "shared"
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, where: Where, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.where = where
+
+    def produce(self, event: Event) -> None:
+        self.where.note("produce")
+        event[self.value] = event[self.x] * 10
+
+
+class Decides(Filter):
+    offload = True
+    kind = "shared"
+    x = Input[int]("x")
+
+    def __init__(self, where: Where) -> None:
+        super().__init__()
+        self.where = where
+
+    def filter(self, event: Event) -> bool:
+        self.where.note("filter")
+        return event[self.x] > 0
+
+
+class Looks(Analyzer):
+    offload = True
+    kind = "shared"
+    x = Input[int]("x")
+
+    def __init__(self, where: Where) -> None:
+        super().__init__()
+        self.where = where
+
+    def analyze(self, event: Event) -> None:
+        self.where.note("analyze")
+
+
+class Away(ExternalProducer[int, int]):
+    offload = True
+    kind = "shared"
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, where: Where) -> None:
+        super().__init__()
+        self.where = where
+
+    def acquire(self, event: Event) -> int:
+        self.where.note("acquire")
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        await asyncio.sleep(0)
+        self.where.note("external work")
+        return acquired * 10
+
+    def produce(self, event: Event, result: int) -> None:
+        self.where.note("produce")
+        event[self.value] = result
+
+
+def numbers(count: int) -> ListSource:
+    return ListSource([{"x": n} for n in range(count)], products=["x"])
+
+
+def job(modules: dict[str, Any], count: int = 3, keep: tuple[str, ...] = (), **settings: Any) -> tuple[Job, ListOutput]:
+    """A job whose events hold x from 0, with every module on a path of its own unless paths are given."""
+    output = ListOutput(keep=keep)
+    settings = {"paths": {f"p_{label}": [label] for label in modules}, "streams": count, **settings}
+    return Job("t", source=numbers(count), modules=modules, outputs=[output], **settings), output
+
+
+async def outcome(made: Job, mode: Any = "async") -> tuple[Report, ModuleError | None]:
+    """The report of a run that may not hang, and the error that it raised."""
+    async with asyncio.timeout(HANGS):
+        try:
+            return await Run(made, mode, say=lambda line: None).run(), None
+        except ModuleError as error:
+            assert error.report is not None
+            return error.report, error
+
+
+@MODES
+@pytest.mark.parametrize("made_of", [Plain, Decides, Looks])
+async def test_a_plain_step_runs_in_another_thread_but_in_blocking_mode(mode: Any, made_of: Any) -> None:
+    where = Where()
+    made, _ = job({"m": made_of(where)})
+    report, _ = await outcome(made, mode)
+    assert report.modules["m"].calls == 3
+    here = threading.current_thread().name
+    assert {thread for _, thread in where.of} == {here if mode == "blocking" else "offload"}
+
+
+@MODES
+async def test_acquire_and_produce_run_in_another_thread_and_the_work_between_them_as_the_mode_says(mode: Any) -> None:
+    where = Where()
+    made, output = job({"m": Away(where)}, keep=("m",))
+    await outcome(made, mode)
+    here = threading.current_thread().name
+    step = here if mode == "blocking" else "offload"
+    work = "external" if mode == "threads" else here
+    assert set(where.of) == {("acquire", step), ("external work", work), ("produce", step)}
+    assert [row.products["m"] for row in output.rows] == [0, 10, 20]
+
+
+@MODES
+async def test_what_runs_in_a_thread_gives_the_products_and_decisions_that_it_gives_inline(mode: Any) -> None:
+    found: list[Any] = []
+    for offload in (False, True):
+        classes: list[Any] = [type("Either", (base,), {"offload": offload}) for base in (Plain, Decides, Looks, Away)]
+        modules = {f"m{n}": each(Where()) for n, each in enumerate(classes)}
+        made, output = job(modules, 9, keep=("m0", "m3"), paths={"p": list(modules), "q": ["m0"]}, streams=4)
+        report, _ = await outcome(made, mode)
+        found.append((report.events, report.paths, [(row.id, row.products, row.path_results) for row in output.rows]))
+    assert found[0] == found[1]
+
+
+class Sees(Plain):
+    """Notes the context in which it runs, and changes it."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__(Where())
+        self.seen = seen
+
+    def produce(self, event: Event) -> None:
+        self.seen.append(collision.get())
+        if self.offload:
+            collision.set("changed")
+        event[self.value] = 1
+
+
+@MODES
+@OFFLOADED
+async def test_a_step_sees_the_context_of_the_caller(mode: Any, offload: bool) -> None:
+    seen: list[str] = []
+    collision.set("lead and lead")
+    made, _ = job({"m": type("Either", (Sees,), {"offload": offload})(seen)}, 1)
+    await outcome(made, mode)
+    assert seen == ["lead and lead"]
+
+
+@BRAIDED
+async def test_what_a_step_changes_in_its_context_in_a_thread_is_its_own(mode: Any) -> None:
+    seen: list[str] = []
+    collision.set("lead and lead")
+    made, _ = job({"one": Sees(seen), "two": Sees(seen)}, 5, streams=2)
+    await outcome(made, mode)
+    assert seen == ["lead and lead"] * 10
+
+
+NO_CONTEXT = pytest.mark.xfail(strict=True, reason="external work in a thread does not get the context of the job")
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking", pytest.param("threads", marks=NO_CONTEXT)])
+async def test_external_work_sees_the_context_of_the_caller(mode: Any) -> None:
+    class Sees(Away):
+        async def external_work(self, acquired: int) -> int:
+            seen.append(collision.get())
+            return acquired
+
+    seen: list[str] = []
+    collision.set("lead and lead")
+    made, _ = job({"m": Sees(Where())})
+    await outcome(made, mode)
+    assert seen == ["lead and lead"] * 3
+
+
+class FailsIn(ExternalFilter[int, int]):
+    """Raises in the step that is named, of the event whose x is 1."""
+
+    x = Input[int]("x")
+    value = Output[int]()
+
+    def __init__(self, step: str, error: type[BaseException]) -> None:
+        super().__init__()
+        self.step, self.error = step, error
+
+    def maybe(self, step: str, x: int) -> None:
+        if step == self.step and x == 1:
+            raise self.error("a bad hit")
+
+    def acquire(self, event: Event) -> int:
+        self.maybe("acquire", event[self.x])
+        return event[self.x]
+
+    async def external_work(self, acquired: int) -> int:
+        self.maybe("external work", acquired)
+        return acquired
+
+    def filter(self, event: Event, result: int) -> bool:
+        self.maybe("filter", result)
+        event[self.value] = result
+        return True
+
+
+STEPS = pytest.mark.parametrize("step", ["acquire", "external work", "filter"])
+
+
+@MODES
+@STEPS
+@pytest.mark.parametrize("policy", ["stop", "skip", "continue"])
+@pytest.mark.parametrize("error", [ValueError, TimeoutError, asyncio.CancelledError])
+async def test_an_error_in_a_thread_is_told_as_if_it_were_inline(mode: Any, step: str, policy: Any, error: Any) -> None:
+    told: list[Any] = []
+    for offload in (False, True):
+        module = type("Either", (FailsIn,), {"offload": offload})(step, error)
+        made, _ = job({"m": module}, on_error=policy, streams=1)
+        report, raised = await outcome(made, mode)
+        (failure,) = report.failures
+        assert type(failure.error.__cause__) is error
+        told.append((str(failure.error), report.events, report.errors, raised is None))
+    assert told[0] == told[1]
+    assert told[0][0] == f"module 'm', step {step}, path 'p_m', event 1:1:2: {error.__name__}: a bad hit"
+
+
+@pytest.mark.parametrize("mode", [pytest.param("async", marks=HANGS_AT_STOP), "blocking"])
+@pytest.mark.parametrize("step", ["acquire", "filter"])
+async def test_an_event_ends_whose_step_in_a_thread_raises_what_ends_an_iteration(mode: Any, step: str) -> None:
+    made, _ = job({"m": type("Iterates", (FailsIn,), {"offload": True})(step, StopIteration)}, on_error="skip")
+    async with asyncio.timeout(0.5):
+        report = await Run(made, mode, say=lambda line: None).run()
+    assert report.events.failed == 1
+
+
+@MODES
+@OFFLOADED
+async def test_an_answer_that_a_step_may_not_give_is_told_as_if_it_were_inline(mode: Any, offload: bool) -> None:
+    class Returns(Plain):
+        def produce(self, event: Event) -> Any:
+            return 5
+
+    class Undecided(Decides):
+        def filter(self, event: Event) -> Any:
+            return None
+
+    Returns.offload = Undecided.offload = offload
+    made, _ = job({"returns": Returns(Where()), "undecided": Undecided(Where())}, 1, on_error="continue")
+    report, _ = await outcome(made, mode)
+    assert sorted(str(failure.error.args[0]) for failure in report.failures) == [
+        "TypeError: filter() returned None; a filter returns True or False",
+        "TypeError: produce() returned int; put products with event[self.name] = ...",
+    ]
