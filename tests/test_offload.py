@@ -301,3 +301,116 @@ async def test_an_answer_that_a_step_may_not_give_is_told_as_if_it_were_inline(m
         "TypeError: filter() returned None; a filter returns True or False",
         "TypeError: produce() returned int; put products with event[self.name] = ...",
     ]
+
+
+CPU = 0.02
+"""Seconds that a step computes."""
+
+
+def compute() -> None:
+    until = thread_time() + CPU
+    while thread_time() < until:
+        pass
+
+
+@MODES
+@OFFLOADED
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_cpu_seconds_of_a_step_are_counted_where_it_runs(mode: Any, offload: bool, fails: bool) -> None:
+    class Computes(Plain):
+        def produce(self, event: Event) -> None:
+            compute()
+            if fails:
+                raise ValueError("after all that")
+            event[self.value] = 1
+
+    Computes.offload = offload
+    made, _ = job({"m": Computes(Where())}, 3, on_error="skip")
+    report, _ = await outcome(made, mode)
+    assert report.modules["m"].calls == 3
+    assert report.modules["m"].cpu_seconds >= 3 * CPU
+    assert report.modules["m"].max_seconds >= CPU
+
+
+@MODES
+@OFFLOADED
+@pytest.mark.parametrize("step", ["acquire", "filter"])
+async def test_the_cpu_seconds_of_each_step_of_external_work_are_counted(mode: Any, offload: bool, step: str) -> None:
+    class Computes(FailsIn):
+        def maybe(self, step: str, x: int) -> None:
+            if step == self.step:
+                compute()
+
+    Computes.offload = offload
+    made, _ = job({"m": Computes(step, ValueError)}, 3, streams=2)
+    report, _ = await outcome(made, mode)
+    assert report.modules["m"].cpu_seconds >= 3 * CPU
+    assert report.modules["m"].external_seconds < 3 * CPU
+
+
+class Fills(Plain):
+    """Stays until as many calls are inside as there are threads, and the loop has had its turns since."""
+
+    kind = "shared"
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(Where())
+        self.loop = loop
+        self.full, self.released = asyncio.Event(), threading.Event()
+        self.lock = threading.Lock()
+        self.inside = self.most = 0
+
+    def produce(self, event: Event) -> None:
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            if self.inside == OFFLOAD_THREADS:
+                self.loop.call_soon_threadsafe(self.full.set)
+        assert self.released.wait(HANGS)
+        with self.lock:
+            self.inside -= 1
+        event[self.value] = 1
+
+
+async def test_no_more_steps_run_in_threads_at_once_than_there_are_threads() -> None:
+    fills = Fills(asyncio.get_running_loop())
+    made, _ = job({"m": fills, "other": Plain(Where())}, 3 * OFFLOAD_THREADS)
+    run = Run(made)
+    task = asyncio.create_task(run.run())
+    async with asyncio.timeout(HANGS):
+        await fills.full.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert run.in_flight == 3 * OFFLOAD_THREADS
+        fills.released.set()
+        assert (await task).events.passed == 3 * OFFLOAD_THREADS
+    assert fills.most == OFFLOAD_THREADS
+
+
+@MODES
+async def test_no_thread_is_left_when_a_job_has_ended(mode: Any) -> None:
+    before = set(threading.enumerate())
+    made, _ = job({"m": Away(Where()), "other": Plain(Where())}, 20, streams=5)
+    await outcome(made, mode)
+    left = {thread.name.split("_")[0] for thread in set(threading.enumerate()) - before}
+    assert left <= {"asyncio"}  # the loop's own, for files
+
+
+@pytest.mark.parametrize("base", [Plain, Decides, Looks, Away])
+def test_a_step_that_is_async_cannot_go_to_a_thread(base: Any) -> None:
+    step = base._steps[-1]
+
+    async def waits(self: Any, event: Event, result: int = 0) -> None: ...
+
+    made, _ = job({"m": type("Waits", (base,), {step: waits})(Where())})
+    with pytest.raises(ConfigurationError, match=rf"Waits has offload = True, but {step}\(\) is async def"):
+        made.run()
+
+
+def test_an_acquire_that_is_async_cannot_go_to_a_thread() -> None:
+    async def waits(self: Any, event: Event) -> int:
+        return 1
+
+    made, _ = job({"m": type("Waits", (Away,), {"acquire": waits})(Where())})
+    with pytest.raises(ConfigurationError, match=r"Waits has offload = True, but acquire\(\) is async def: a thread"):
+        made.run()
