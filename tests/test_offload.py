@@ -414,3 +414,195 @@ def test_an_acquire_that_is_async_cannot_go_to_a_thread() -> None:
     made, _ = job({"m": type("Waits", (Away,), {"acquire": waits})(Where())})
     with pytest.raises(ConfigurationError, match=r"Waits has offload = True, but acquire\(\) is async def: a thread"):
         made.run()
+
+
+@BRAIDED
+async def test_the_loop_goes_on_while_a_step_is_in_a_thread(mode: Any) -> None:
+    class Waits(Plain):
+        def produce(self, event: Event) -> None:
+            assert opened.wait(HANGS)
+            event[self.value] = 1
+
+    class Opens(Producer):
+        x = Input[int]("x")
+        value = Output[int]()
+
+        async def produce(self, event: Event) -> None:
+            await asyncio.sleep(0)
+            event[self.value] = event[self.x]
+            if event[self.x] == 2:
+                opened.set()
+
+    opened = threading.Event()
+    made, _ = job({"waits": Waits(Where()), "opens": Opens()}, 3)
+    report, _ = await outcome(made, mode)
+    assert report.events.passed == 3
+
+
+class Alone(Plain):
+    """Notes whether a call begins while another is inside; the one of the event whose x is 1 may take long."""
+
+    def __init__(self, go_on: threading.Event) -> None:
+        super().__init__(Where())
+        self.go_on = go_on
+        self.inside = self.overlaps = 0
+
+    def produce(self, event: Event) -> None:
+        self.overlaps += self.inside > 0
+        self.inside += 1
+        if event[self.x] == 1:
+            self.go_on.wait(0.2)
+        else:
+            self.go_on.set()
+        self.inside -= 1
+        event[self.value] = 1
+
+
+BOUNDS = pytest.mark.parametrize(
+    "bound", [{"kind": "serial"}, {"limit": 1}, {"resources": ("tape",)}], ids=["serial", "limit", "resource"]
+)
+
+
+@BRAIDED
+@BOUNDS
+async def test_a_bounded_step_in_a_thread_is_alone(mode: Any, bound: Any) -> None:
+    go_on = threading.Event()
+    go_on.set()
+    alone = type("Bound", (Alone,), bound)(go_on)
+    made, _ = job({"m": alone}, 30, streams=6)
+    report, _ = await outcome(made, mode)
+    assert (report.events.passed, alone.overlaps) == (30, 0)
+
+
+ABANDONED = pytest.mark.xfail(
+    strict=True, reason="a step in a thread that is cancelled gives its bound back while it still runs"
+)
+
+
+@BRAIDED
+@BOUNDS
+@ABANDONED
+async def test_a_bounded_step_in_a_thread_is_alone_also_after_one_that_took_too_long(mode: Any, bound: Any) -> None:
+    alone = type("Bound", (Alone,), {**bound, "module_timeout": 0.05})(threading.Event())
+    made, _ = job({"m": alone}, 3, on_error="skip", streams=3)
+    report, _ = await outcome(made, mode)
+    assert report.events.failed >= 1
+    assert alone.overlaps == 0
+
+
+@BRAIDED
+@ABANDONED
+async def test_a_copy_of_a_module_is_not_called_while_a_thread_still_runs_a_late_step_of_it(mode: Any) -> None:
+    go_on, all_of_them = threading.Event(), list[Alone]()
+
+    class OfAStream(Alone):
+        kind = "stream"
+        module_timeout = 0.05
+
+        def begin_job(self) -> None:
+            all_of_them.append(self)
+
+    made, _ = job({"m": OfAStream(go_on)}, 3, on_error="skip", streams=1)
+    report, _ = await outcome(made, mode)
+    assert report.events.failed >= 1
+    assert [each.overlaps for each in all_of_them] == [0]
+
+
+@BRAIDED
+async def test_a_step_in_a_thread_that_takes_too_long_fails_its_event_alone(mode: Any) -> None:
+    class Late(Plain):
+        module_timeout = 0.05
+
+        def produce(self, event: Event) -> None:
+            if event[self.x] == 1:
+                threading.Event().wait(0.2)
+            event[self.value] = 1
+
+    made, output = job({"m": Late(Where())}, 3, on_error="skip", streams=3)
+    report, _ = await outcome(made, mode)
+    (failure,) = report.failures
+    assert str(failure.error) == (
+        "module 'm', step produce, path 'p_m', event 1:1:2: TimedOut: the module took more than its 0.05 s"
+    )
+    assert [row.id.event for row in output.rows] == [1, 3]
+
+
+@BRAIDED
+async def test_what_a_step_that_took_too_long_puts_in_its_thread_reaches_no_output(mode: Any) -> None:
+    class Late(Plain):
+        module_timeout = 0.05
+
+        def produce(self, event: Event) -> None:
+            if event[self.x] == 1:
+                threading.Event().wait(0.2)
+            event[self.value] = 7
+
+    modules = {"late": Late(Where()), "other": Plain(Where())}
+    made, output = job(modules, 2, keep=("late",), paths={"p": ["other"]}, on_error="continue")
+    report, _ = await outcome(made, mode)
+    assert (report.errors, [row.products for row in output.rows]) == (1, [{"late": 7}])
+
+
+@BRAIDED
+async def test_a_cancelled_job_ends_when_its_steps_in_threads_have(mode: Any) -> None:
+    class Waits(Plain):
+        def produce(self, event: Event) -> None:
+            loop.call_soon_threadsafe(inside.set)
+            assert go_on.wait(HANGS)
+            ended.append(event[self.x])
+
+    loop, inside, go_on, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), list[int]()
+    made, output = job({"m": Waits(Where())}, 1)
+    task = asyncio.create_task(Run(made, mode).run())
+    await inside.wait()
+    task.cancel()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    await asyncio.wait([task], timeout=HANGS)
+    assert (task.cancelled(), ended, output.discarded) == (True, [0], True)
+
+
+# --- external work in mode "threads"
+
+
+class LoopOf(Away):
+    """Notes the thread and the loop of its external work."""
+
+    offload = False
+
+    def __init__(self) -> None:
+        super().__init__(Where())
+        self.loops: list[tuple[threading.Thread, asyncio.AbstractEventLoop]] = []
+
+    async def external_work(self, acquired: int) -> int:
+        await asyncio.sleep(0)
+        self.loops.append((threading.current_thread(), asyncio.get_running_loop()))
+        return acquired * 10
+
+
+@pytest.mark.parametrize("streams", [1, 4])
+async def test_external_work_in_threads_has_a_loop_that_stays_with_its_thread(streams: int) -> None:
+    away = LoopOf()
+    made, output = job({"m": away}, 40, keep=("m",), streams=streams)
+    await outcome(made, "threads")
+    assert [row.products["m"] for row in output.rows] == [10 * n for n in range(40)]
+    threads, loops = {thread for thread, _ in away.loops}, {id(loop) for _, loop in away.loops}
+    assert threading.current_thread() not in threads
+    assert len(threads) == len(loops) == len(set(away.loops)) <= streams
+    assert all(loop.is_closed() for _, loop in away.loops)
+
+
+async def test_external_work_in_threads_is_away_for_as_many_events_as_there_are_streams() -> None:
+    class Meets(Away):
+        offload = False
+
+        async def external_work(self, acquired: int) -> int:
+            await asyncio.to_thread(barrier.wait, HANGS)
+            return acquired * 10
+
+    barrier = threading.Barrier(4)
+    made, output = job({"m": Meets(Where())}, 8, keep=("m",), streams=4)
+    await outcome(made, "threads")
+    assert [row.products["m"] for row in output.rows] == [10 * n for n in range(8)]
