@@ -606,3 +606,74 @@ async def test_external_work_in_threads_is_away_for_as_many_events_as_there_are_
     made, output = job({"m": Meets(Where())}, 8, keep=("m",), streams=4)
     await outcome(made, "threads")
     assert [row.products["m"] for row in output.rows] == [10 * n for n in range(8)]
+
+
+@pytest.mark.parametrize("policy", ["skip", "continue"])
+@pytest.mark.parametrize("step", ["", "acquire", "external work", "filter"])
+async def test_the_modes_give_the_same_products_decisions_and_errors(policy: Any, step: str) -> None:
+    found: list[Any] = []
+    for mode in ("async", "blocking", "threads"):
+        modules = {
+            "decides": type("Inline", (FailsIn,), {"offload": False})(step, ValueError),
+            "away": Away(Where()),
+            "after": type("Inline", (Away,), {"offload": False, "x": Input[int]("away")})(Where()),
+            "plain": Plain(Where(), x="after"),
+        }
+        paths = {"p": ["decides", "plain"], "q": ["away"]}
+        made, output = job(modules, 9, keep=("away", "after", "plain"), paths=paths, on_error=policy, streams=4)
+        report, _ = await outcome(made, mode)
+        rows = [(row.id, row.products, row.path_results) for row in output.rows]
+        found.append((rows, report.events, report.paths, report.errors, [str(each.error) for each in report.failures]))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) == (8 if step and policy == "skip" else 9)
+
+
+class Collects(Away):
+    """Collects the requests of three events and asks once."""
+
+    offload = False
+
+    def __init__(self) -> None:
+        super().__init__(Where())
+        self.held: list[tuple[int, asyncio.Future[int]]] = []
+        self.loops: set[asyncio.AbstractEventLoop] = set()
+
+    async def external_work(self, acquired: int) -> int:
+        loop = asyncio.get_running_loop()
+        self.loops.add(loop)
+        future: asyncio.Future[int] = loop.create_future()
+        self.held.append((acquired, future))
+        if len(self.held) == 3:
+            for _ in range(100):  # the others wait by then
+                await asyncio.sleep(0)
+            held, self.held = self.held, []
+            for value, each in held:
+                each.set_result(value * 10)
+        return await future
+
+    async def ends(self, task: asyncio.Task[Report]) -> bool:
+        """True when a job ends without its loops being woken from outside; they are, in any case."""
+        await asyncio.wait([task], timeout=0.5)
+        ended = task.done()
+        while not task.done():
+            for loop in self.loops:
+                loop.call_soon_threadsafe(int)
+            await asyncio.wait([task], timeout=0.01)
+        return ended
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "async",
+        pytest.param(
+            "threads", marks=pytest.mark.xfail(strict=True, reason="the futures of one thread are set by another")
+        ),
+    ],
+)
+async def test_edge_01_a_module_that_collects_the_requests_of_three_events_gets_its_answers(mode: Any) -> None:
+    collects = Collects()
+    made, output = job({"m": collects}, 9, keep=("m",), streams=3)
+    task = asyncio.create_task(Run(made, mode).run())
+    assert await collects.ends(task)
+    assert [row.products["m"] for row in output.rows] == [10 * n for n in range(9)]
