@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,6 +23,7 @@ from eventbraid import (
     Output,
     Producer,
     Report,
+    running,
 )
 from eventbraid.running import Run
 from eventbraid.services import Listener
@@ -891,7 +894,8 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
     assert (log.of("takes"), output.discarded) == ([0], True)
 
 
-async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over() -> None:
+@ONE_LOOP
+async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over(mode: Any) -> None:
     log, released = Log(), asyncio.Event()
 
     async def stays(log: Log, x: int) -> None:
@@ -902,16 +906,160 @@ async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over()
                 log.note("cancelled once", x)
 
     made, output = job({"away": Away(log, stays)}, 50, streams=2)
-    _, task = await run_of(made, "async")
+    _, task = await run_of(made, mode)
+    last = 0 if mode == "blocking" else 1
     async with asyncio.timeout(HANGS):
-        await log.has("begins", 1)
+        await log.has("begins", last)
         task.cancel()
-        await log.has("cancelled once", 1)
+        await log.has("cancelled once", last)
         for _ in range(10):
             await asyncio.sleep(0)
         assert not task.done()
         released.set()
         assert await is_cancelled(task)
     assert output.discarded
-    assert log.of("begins") == [0, 1]
+    assert log.of("begins") == [*range(last + 1)]
     assert log.of("produces") == []
+
+
+class Interrupts:
+    """External work that sends SIGINT to its own process, and waits until the job has said what it does then."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.said: list[str] = []
+
+    async def act(self, log: Log, x: int) -> None:
+        if x == BAD:
+            for time in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+                await self.has_said(time + 1)
+            if self.times == 2:
+                await asyncio.Event().wait()
+        if x > BAD:
+            await self.has_said(1)
+
+    async def has_said(self, lines: int) -> None:
+        while len(self.said) < lines:  # noqa: ASYNC110  # in mode "threads" it is said on another loop
+            await asyncio.sleep(0)
+
+
+@MODES
+def test_one_sigint_while_work_is_away_lets_what_is_in_flight_end_well(mode: Any) -> None:
+    once = Interrupts(1)
+    made, output = job({"away": Away(Log(), once.act)}, 500, streams=3)
+    report = running.run(made, mode, say=once.said.append)
+    assert report.interrupted
+    assert report.events.passed == report.events.read < 500
+    assert xs(output) == [*range(report.events.read)]
+    assert output.closed
+    assert once.said[0].startswith("SIGINT: no new events")
+
+
+@ONE_LOOP
+def test_a_second_sigint_cancels_the_work_that_is_away(mode: Any) -> None:
+    log, twice = Log(), Interrupts(2)
+    made, output = job({"away": Away(log, twice.act)}, 500, streams=3)
+    with pytest.raises((asyncio.CancelledError, KeyboardInterrupt)):
+        running.run(made, mode, say=twice.said.append)
+    assert log.of("cancelled") == [BAD]
+    assert (output.discarded, output.closed) == (True, False)
+    assert twice.said[1:] == ["SIGINT: cancelled"]
+
+
+# --- external work in threads
+
+
+class Valve:
+    """External work that waits on a loop of its own, until it is cancelled or the test lets it go."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.begun = asyncio.Event()
+        self.cancelled = 0
+        self._open: list[Callable[[], object]] = []
+
+    async def act(self, log: Log, x: int) -> None:
+        if x != BAD:
+            return
+        released = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._open.append(lambda: loop.call_soon_threadsafe(released.set))
+        self.loop.call_soon_threadsafe(self.begun.set)
+        try:
+            await released.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    def open(self) -> None:
+        for each in self._open:
+            each()
+
+    async def lets_go(self, task: asyncio.Task[Report]) -> bool:
+        """True when a job ends although its work would still wait; it is let go in any case."""
+        await asyncio.wait([task], timeout=0.5)
+        ended = task.done()
+        self.open()
+        await asyncio.wait([task], timeout=HANGS)
+        return ended
+
+
+STUCK = pytest.mark.xfail(strict=True, reason="work in a thread is not told that it is cancelled, and waited for")
+
+
+@pytest.mark.parametrize("mode", ["async", pytest.param("threads", marks=STUCK)])
+@pytest.mark.parametrize("name", ["external_timeout", "module_timeout"])
+async def test_a_job_does_not_wait_for_work_that_took_too_long(mode: Any, name: str) -> None:
+    valve = Valve()
+    module = type("InTime", (Away,), {name: TINY, "external_work": lambda self, x: act_and_return(valve, x)})
+    made, _ = job({"away": module(Log(), never)}, on_error="skip")
+    _, task = await run_of(made, mode)
+    assert await valve.lets_go(task)
+    assert valve.cancelled == 1
+    assert [failure.number for failure in task.result().failures] == [BAD]
+
+
+async def act_and_return(valve: Valve, x: int) -> int:
+    await valve.act(Log(), x)
+    return x
+
+
+@pytest.mark.parametrize("mode", ["async", pytest.param("threads", marks=STUCK)])
+async def test_a_job_does_not_wait_for_work_of_an_event_that_was_given_up(mode: Any) -> None:
+    valve = Valve()
+
+    async def fails(log: Log, x: int) -> None:
+        if x == BAD:
+            await valve.begun.wait()
+            raise ValueError("a bad hit")
+
+    module = type("Own", (Away,), {"external_work": lambda self, x: act_and_return(valve, x)})
+    made, _ = job({"away": module(Log(), never), "fails": Step(Log(), fails)}, on_error="skip")
+    _, task = await run_of(made, mode)
+    assert await valve.lets_go(task)
+    assert (valve.cancelled, task.result().cancelled) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking", pytest.param("threads", marks=STUCK)])
+async def test_a_cancelled_job_does_not_wait_for_the_end_of_its_work(mode: Any) -> None:
+    valve = Valve()
+    module = type("Own", (Away,), {"external_work": lambda self, x: act_and_return(valve, x)})
+    made, output = job({"away": module(Log(), never)})
+    _, task = await run_of(made, mode)
+    await valve.begun.wait()
+    task.cancel()
+    assert await valve.lets_go(task)
+    assert (valve.cancelled, task.cancelled(), output.discarded) == (1, True, True)
+
+
+@STUCK
+async def test_work_in_a_thread_that_is_late_does_not_keep_its_thread_from_the_next_events() -> None:
+    valve = Valve()
+    module = type(
+        "InTime", (Away,), {"external_timeout": TINY, "external_work": lambda self, x: act_and_return(valve, x)}
+    )
+    made, output = job({"away": module(Log(), never)}, 6, on_error="skip", streams=1)
+    _, task = await run_of(made, "threads")
+    await valve.lets_go(task)
+    assert xs(output) == [0, 2, 3, 4, 5]
