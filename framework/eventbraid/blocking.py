@@ -194,7 +194,9 @@ class Blocking:
 
 async def _answer(step: str, answer: Any) -> Any:
     if step == EXTERNAL_WORK or hasattr(answer, "__await__"):
-        return await answer
+        answer = await answer
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # the module took no notice
     return answer
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial
 from time import thread_time
 from typing import Any, Final, TypeAlias
 
@@ -92,9 +91,8 @@ def offloaded(call: Call, threads: Threads, node: int, spent: dict[int, float]) 
             spent[node] = spent.get(node, 0.0) + thread_time() - began
 
     async def offload(*arguments: Any) -> Any:
-        loop, context = asyncio.get_running_loop(), copy_context()
-        future = loop.run_in_executor(threads.offload, lambda: context.run(in_thread, *arguments))
-        return await _until_over(future, lambda: None)
+        job = threads.offload.submit(copy_context().run, in_thread, *arguments)
+        return await _until_over(job, lambda: None)
 
     return offload
 
@@ -103,26 +101,30 @@ def threaded(work: Callable[[Any], Awaitable[Any]], threads: Threads) -> Callabl
     """The same external work as a blocking call in a thread, which is told where it is cancelled."""
 
     async def external_work(acquired: Any) -> Any:
-        loop, context = asyncio.get_running_loop(), copy_context()
         under_way: list[_Elsewhere] = []
 
         def cancel() -> None:
             for their_loop, task in under_way:
                 their_loop.call_soon_threadsafe(task.cancel)
 
-        call = partial(context.run, threads.wait_for, work, acquired, under_way)
-        return await _until_over(loop.run_in_executor(threads.blocking, call), cancel)
+        job = threads.blocking.submit(copy_context().run, threads.wait_for, work, acquired, under_way)
+        return await _until_over(job, cancel)
 
     return external_work
 
 
-async def _until_over(future: asyncio.Future[Any], cancel: Callable[[], None]) -> Any:
-    """What a thread answers; cancelled, it is told so once and its end is awaited, unless it has not begun."""
+async def _until_over(job: Future[Any], cancel: Callable[[], None]) -> Any:
+    """What a thread answers; where the caller is cancelled, the thread is told so and its end is awaited."""
+    answer = asyncio.wrap_future(job)
+    answer.add_done_callback(lambda over: over.cancelled() or over.exception())  # seen, whoever asks for it
     try:
-        return await asyncio.shield(future)
+        return await asyncio.shield(answer)
     except asyncio.CancelledError:
-        if future.done() or not future.cancel():
-            raise
+        if not job.cancel():
+            cancel()
+            loop, over = asyncio.get_running_loop(), asyncio.Event()
+            job.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
+            await over.wait()
         raise
 
 
