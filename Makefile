@@ -53,8 +53,8 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/overhead.py
-	$(BIN)/python benchmarks/overlap.py
+	@missed=0; for each in overhead overlap growth graphs order; do \
+	  $(BIN)/python benchmarks/$$each.py || missed=1; echo; done; exit $$missed
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py

@@ -641,11 +641,6 @@ async def test_an_event_past_its_deadline_fails_with_the_external_work_that_it_w
     assert xs(output) == ([0] if stopped_before else [0, 2])
 
 
-AS_IT_LIKES = pytest.mark.xfail(
-    strict=True, reason="in blocking mode an event passes its deadline unnoticed where its module makes light of that"
-)
-
-
 @pytest.mark.parametrize(
     ("mode", "act"),
     [
@@ -653,8 +648,8 @@ AS_IT_LIKES = pytest.mark.xfail(
         ("async", takes_no_notice),
         ("async", raises_otherwise),
         ("blocking", never_for_bad),
-        pytest.param("blocking", takes_no_notice, marks=AS_IT_LIKES),
-        pytest.param("blocking", raises_otherwise, marks=AS_IT_LIKES),
+        ("blocking", takes_no_notice),
+        ("blocking", raises_otherwise),
     ],
 )
 async def test_an_event_past_its_deadline_fails_with_the_step_that_it_waits_for(mode: Any, act: Act) -> None:
@@ -905,8 +900,10 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
     assert (log.of("takes"), output.discarded) == ([0], True)
 
 
-@ONE_LOOP
-@pytest.mark.xfail(strict=True, reason="who took no notice of the cancellation drives on, and reads all events")
+READS_ON = pytest.mark.xfail(strict=True, reason="who took no notice of the cancellation goes on, and reads all events")
+
+
+@pytest.mark.parametrize("mode", ["async", pytest.param("blocking", marks=READS_ON)])
 async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over(mode: Any) -> None:
     log, released = Log(), asyncio.Event()
 

@@ -319,9 +319,7 @@ def test_edge_03_work_that_is_signalled_twice_is_over_once_with_the_first_result
     "mode",
     [
         "async",
-        pytest.param(
-            "blocking", marks=pytest.mark.xfail(strict=True, reason="blocking mode takes any answer as it is")
-        ),
+        "blocking",
         "threads",
     ],
 )
@@ -672,7 +670,6 @@ def test_edge_08_a_filter_that_raises_ends_its_path_with_its_error_and_no_other_
     }
 
 
-RECURSION = pytest.mark.xfail(strict=True, raises=RecursionError, reason="blocking mode calls itself for each input")
 DEPTHS = pytest.mark.parametrize(
     ("mode", "deep"),
     [
@@ -680,7 +677,7 @@ DEPTHS = pytest.mark.parametrize(
         ("blocking", 100),
         ("threads", 100),
         ("async", 500),
-        pytest.param("blocking", 500, marks=RECURSION),
+        ("blocking", 500),
         ("threads", 500),
     ],
 )
@@ -875,13 +872,20 @@ class AwayAfter(Away):
     def __init__(self, make: MakeHeavy) -> None:
         self.alive: list[bool] = []
 
-        async def work(acquired: int) -> int:
+        async def look() -> None:
             for _ in range(5):
                 await asyncio.sleep(0)
             self.alive += [ref() is not None for ref in make.refs.values()]
+
+        async def work(acquired: int) -> int:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(look(), self.loop))
             return acquired
 
         super().__init__(work)
+
+    def acquire(self, event: Event) -> int:
+        self.loop = asyncio.get_running_loop()
+        return super().acquire(event)
 
 
 class WaitsAfter(Producer):
@@ -903,11 +907,6 @@ class WaitsAfter(Producer):
         event[self.value] = 1
 
 
-KEPT_WHILE_WAITING = pytest.mark.xfail(
-    strict=True, reason="what is to be dropped is dropped only when the event comes back from the module that waits"
-)
-
-
 @BRAIDED
 @pytest.mark.parametrize(
     ("first", "waits", "later"),
@@ -915,11 +914,11 @@ KEPT_WHILE_WAITING = pytest.mark.xfail(
         ([], False, AwayAfter),
         ([], True, AwayAfter),
         (["above"], True, AwayAfter),
-        pytest.param(["above"], False, AwayAfter, marks=KEPT_WHILE_WAITING),
+        (["above"], False, AwayAfter),
         ([], True, WaitsAfter),
         (["above"], True, WaitsAfter),
-        pytest.param([], False, WaitsAfter, marks=KEPT_WHILE_WAITING),
-        pytest.param(["above"], False, WaitsAfter, marks=KEPT_WHILE_WAITING),
+        ([], False, WaitsAfter),
+        (["above"], False, WaitsAfter),
     ],
 )
 def test_edge_10_a_heavy_product_is_gone_while_a_later_module_waits(
@@ -1061,13 +1060,8 @@ def test_edge_10_plain_numbers_stay_until_the_event_is_over(mode: Any) -> None:
     assert made.run(mode).events.passed == 1
 
 
-WRONG_REASON = pytest.mark.xfail(strict=True, reason="the error says that nothing was put, where it was dropped")
-
-
 @BRAIDED
-@pytest.mark.parametrize(
-    "path", [["use", "thief"], pytest.param(["make", "use", "thief"], marks=WRONG_REASON)], ids=["on demand", "on path"]
-)
+@pytest.mark.parametrize("path", [["use", "thief"], ["make", "use", "thief"]], ids=["on demand", "on path"])
 def test_edge_10_reading_after_the_last_declared_reader_fails_with_the_reason(mode: Any, path: list[str]) -> None:
     use = Use(waits=True)
     made, _ = job({"make": MakeHeavy(), "use": use, "thief": Thief(use, "heavy")}, 1, paths={"p": path})
@@ -1076,7 +1070,6 @@ def test_edge_10_reading_after_the_last_declared_reader_fails_with_the_reason(mo
 
 
 @BRAIDED
-@pytest.mark.xfail(strict=True, reason="the error says that nothing was put, where it was dropped")
 def test_edge_10_reading_a_heavy_product_of_the_source_after_its_last_reader_fails_with_the_reason(mode: Any) -> None:
     use = Use(waits=True, heavy="heavy")
     modules = {"use": use, "thief": Thief(use, "heavy")}
@@ -1568,7 +1561,6 @@ class SecondAlone(Filter):
         return (event[self.x] == 1) == self.passes
 
 
-@pytest.mark.xfail(strict=True, reason="a call of two resources gives way to younger calls of one as long as any come")
 def test_edge_20_a_call_of_two_resources_does_not_wait_for_all_younger_calls_of_one() -> None:
     order: list[tuple[str, int]] = []
     modules = {

@@ -97,7 +97,7 @@ def test_a_product_behind_a_filter_that_failed_is_absent(mode: str) -> None:
 
 def test_reading_what_is_absent_says_who_should_have_put_it() -> None:
     modules = {"fails": Fails(), "put": Put(), "read": Scribble()}
-    with pytest.raises(ModuleError, match=r"'put' put no such product, or did not run.*event\.get\(\)"):
+    with pytest.raises(ModuleError, match=r"'put' put no such product.* or did not run.*event\.get\(\)"):
         Job("test", source=EmptySource(events=1), modules=modules, paths={"p": ["fails", "put"]}).run()
 
 

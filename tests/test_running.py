@@ -663,3 +663,23 @@ def test_the_report_is_json() -> None:
     assert read["failures"] == [
         {"event": "1:1:3", "path": "p", "module": "fails", "step": "produce", "error": "ValueError: a bad hit"}
     ]
+
+
+def test_a_constructor_may_keep_its_tokens_elsewhere_in_every_stream() -> None:
+    class Sums(Producer):
+        first = Input[int]("x")
+        second = Input[int]("y")
+        total = Output[int]()
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = [self.first, self.second]
+
+        async def produce(self, event: Event) -> None:
+            await asyncio.sleep(0)
+            event[self.total] = sum(event[each] for each in self.both)
+
+    output = ListOutput(keep=["sums"])
+    source = ListSource([{"x": n, "y": 10 * n} for n in range(9)])
+    Job("t", source=source, modules={"sums": Sums()}, outputs=[output], streams=3).run()
+    assert [row.products["sums"] for row in output.rows] == [11 * n for n in range(9)]

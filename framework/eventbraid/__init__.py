@@ -21,8 +21,10 @@ from eventbraid.module import Analyzer, Filter, Producer
 from eventbraid.parameters import Parameter
 from eventbraid.report import Report
 from eventbraid.section import Kept, Section
+from eventbraid.switch import Alias, Switch
 
 __all__ = [
+    "Alias",
     "Analyzer",
     "ConfigurationError",
     "DataError",
@@ -46,5 +48,6 @@ __all__ = [
     "Report",
     "Section",
     "ServerError",
+    "Switch",
 ]
 __version__ = "0.1.0"

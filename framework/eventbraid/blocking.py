@@ -6,9 +6,8 @@ Nothing overlaps: a module that waits, and external work, are awaited where they
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
@@ -16,12 +15,13 @@ from typing import Any
 from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import path_result
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import Event, EventID, PathResult
+from eventbraid.event import Event, EventID, PathResult, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
+from eventbraid.passage import EXTERNAL_WORK
 from eventbraid.plan import Node, Path, Plan
-from eventbraid.sections import Block, Sections
+from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
 from eventbraid.states import State
 from eventbraid.transitions import call
@@ -40,7 +40,7 @@ class Blocking:
         self._audience = audience
         self.in_flight = 0
         self._node, self._step = 0, ""
-        self._due: deque[Coroutine[Any, Any, None]] = deque()
+        self._due: deque[Work] = deque()
         self._moving = False
         self._sections = Sections(plan, stream, self._take_on) if plan.lumis else None
 
@@ -49,8 +49,6 @@ class Blocking:
         try:
             await self._run()
         finally:
-            for work in self._due:
-                work.close()
             if self._sections is not None:
                 await self._sections.abandon()
 
@@ -70,7 +68,7 @@ class Blocking:
                 if entry.id.event == 0:
                     continue  # it only opens a section
                 self.in_flight = 1
-                await self._process(Event(self._plan, entry, intake.read - 1), block)
+                await self._process(make_event(self._plan, entry, intake.read - 1), block)
                 self.in_flight = 0
                 if ledger.writing_due:
                     await ledger.write()
@@ -81,7 +79,7 @@ class Blocking:
             self._sections.close()
             await self._move_on()
 
-    def _take_on(self, work: Coroutine[Any, Any, None]) -> None:
+    def _take_on(self, work: Work) -> None:
         """What one end leads to comes before what was due after it: the end of a run before the next one's begin."""
         if self._moving:
             self._due.appendleft(work)
@@ -100,7 +98,7 @@ class Blocking:
         """End and begin the sections that are due, one after the other."""
         self._moving = True
         while self._due:
-            await self._due.popleft()
+            await self._due.popleft()()
         self._moving = False
         if self.section_errors:
             self._intake.stop()
@@ -111,10 +109,14 @@ class Blocking:
         return self._sections.errors if self._sections is not None else []
 
     async def _process(self, event: Event, block: Block | None) -> None:
-        if self._audience:
+        if self._audience.events:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
         limit = asyncio.timeout(self._plan.deadline)
+        late_in = [(0, "")]
+        if self._plan.deadline is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._plan.deadline, lambda: late_in.append((self._node, self._step)))
         try:
             if block is not None and self._sections is not None:
                 block.inside += 1
@@ -122,19 +124,24 @@ class Blocking:
                 await self._sections.enter(self._stream, block)
             async with limit:
                 results = await passing.results()
+            if limit.expired():  # and the module made light of it
+                raise TimeoutError
         except ModuleError as error:  # of a section's begin
             results = passing.fail(self._plan.labels.index(error.label), error)
         except TimeoutError:
             if not limit.expired():
                 raise
-            results = passing.fail(self._node, late(self._plan, self._node, self._step, event.id))
-            passing.stops = self._plan.nodes[self._node].on_error == "stop"
+            node, step = late_in[-1]
+            results = passing.fail(node, late(self._plan, node, step, event.id))
+            passing.stops = self._plan.nodes[node].on_error == "stop"
+        if self._plan.deadline is not None:
+            timer.cancel()
         if block is not None and self._sections is not None:
             self._sections.leave(block)
         passed, failed = self._ledger.book(event, results, passing.errors, passing.given_up)
         if passing.stops:
             self._intake.stop()
-        if self._audience:
+        if self._audience.events:
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
 
     async def call(self, event: Event, node: Node) -> bool:
@@ -145,7 +152,7 @@ class Blocking:
             arguments: tuple[Any, ...] = (event,)
             if (acquire := stream.acquire[index]) is not None and (work := stream.work[index]) is not None:
                 acquired = await self._timed(event, node, step, acquire, event)
-                step = "external work"
+                step = EXTERNAL_WORK
                 if isinstance(node.module, ExternalModule) and node.module.holds_back():
                     work = partial(self._flushing, event, node, work)
                 arguments = (event, await self._timed(event, node, step, work, acquired))
@@ -173,15 +180,21 @@ class Blocking:
             task.cancel()
 
     async def _timed(self, event: Event, node: Node, step: str, call: Any, *arguments: Any) -> Any:
-        start, cpu = perf_counter(), thread_time()
         self._node, self._step = node.index, step
+        if not self._audience.steps:
+            return await _answer(step, call(*arguments))
+        start, cpu = perf_counter(), thread_time()
         try:
-            answer = call(*arguments)
-            return await answer if inspect.isawaitable(answer) else answer
+            return await _answer(step, call(*arguments))
         finally:
-            if self._audience:
-                busy = 0.0 if step == "external work" else thread_time() - cpu
-                self._audience.step(node.index, step, event.number, start, perf_counter(), busy)
+            busy = 0.0 if step == EXTERNAL_WORK else thread_time() - cpu
+            self._audience.step(node.index, step, event.number, start, perf_counter(), busy)
+
+
+async def _answer(step: str, answer: Any) -> Any:
+    if step == EXTERNAL_WORK or hasattr(answer, "__await__"):
+        return await answer
+    return answer
 
 
 class _Passing:
@@ -197,53 +210,49 @@ class _Passing:
     async def results(self) -> Mapping[str, PathResult]:
         """Run all paths, then what runs after them; none of it where the event is given up."""
         plan, event = self._plan, self._event
+        nodes = plan.nodes[: plan.used]
         try:
-            for path in plan.paths:
-                for element in path.elements:
-                    await self._settle(plan.nodes[element])
+            for node in nodes:  # each comes after what it reads and after the filters before it
+                if node.on_path:
+                    await self._settle(node, reached=self._is_reached(node))
             results = {path.name: path_result(plan, path, self._states, self._passed) for path in plan.paths}
             event._results = results
-            for node in plan.nodes[: plan.used]:
-                if node.ending and (not node.select or any(results[path].passed for path in node.select)):
-                    await self._run(node)
+            for node in nodes:
+                if node.ending:
+                    await self._settle(node, reached=self._is_selected(node, results))
         except GivenUp:
             self.given_up = True
             return {}
         return results
 
     def fail(self, node: int, error: ModuleError) -> Mapping[str, PathResult]:
-        """The event cannot be processed at all."""
-        self.errors[node] = error
+        """The event cannot be processed, or not in time."""
+        self.errors = {node: error}
         self.given_up = self.stops = True
         return {}
 
-    async def _settle(self, node: Node) -> State:
-        """Run a node unless it has run, or no path that it is on lets it."""
-        if self._states[node.index] is State.IDLE:
-            if not node.on_path or await self._reached(node):
-                await self._run(node)
-            else:
-                self._states[node.index] = State.SKIPPED
-        return self._states[node.index]
+    async def _settle(self, node: Node, *, reached: bool) -> None:
+        """Run a node, and before it what it needs on demand; or skip it."""
+        if not reached:
+            self._states[node.index] = State.SKIPPED
+            return
+        for index in (*node.wakes, node.index):
+            if self._states[index] is State.IDLE:
+                await self._run(self._plan.nodes[index])
 
-    async def _reached(self, node: Node) -> bool:
+    def _is_reached(self, node: Node) -> bool:
         """True when on one of its paths all filters before it have passed."""
-        for path in self._plan.paths:
-            if node.index in path.elements and await self._passed_before(path, node):
-                return True
-        return False
+        return any(node.index in path.elements and self._has_passed(path, node) for path in self._plan.paths)
 
-    async def _passed_before(self, path: Path, node: Node) -> bool:
-        for element in path.elements[: path.elements.index(node.index)]:
-            other = self._plan.nodes[element]
-            if other.decides and not (await self._settle(other) is State.DONE and self._passed[element]):
-                return False
-        return True
+    def _has_passed(self, path: Path, node: Node) -> bool:
+        before = path.elements[: path.elements.index(node.index)]
+        return all(self._passed[each] for each in before if self._plan.nodes[each].decides)
+
+    def _is_selected(self, node: Node, results: Mapping[str, PathResult]) -> bool:
+        return not node.select or any(results[path].passed for path in node.select)
 
     async def _run(self, node: Node) -> None:
         index = node.index
-        for need in node.needs:
-            await self._settle(self._plan.nodes[need])
         for need in node.needs:
             if self._states[need] is State.FAILED and index in self._plan.nodes[need].spoils:
                 self._states[index], self.errors[index] = State.FAILED, self.errors[need]

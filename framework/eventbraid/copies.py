@@ -13,6 +13,7 @@ from eventbraid.job import Mode
 from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule, Row
 from eventbraid.plan import Node, Plan
+from eventbraid.straight import straight
 
 __all__ = ["Collect", "Copies", "Stream", "blame", "late", "wrong_answer"]
 
@@ -44,7 +45,8 @@ class Copies:
         self._collect = collect
         self._mode = mode
         self._threads = threads
-        self._shared: dict[int, Module] = {}
+        self._first: dict[int, Module] = {}
+        """The first copy of each node, bound to the plan's slots."""
         self._made = 0
 
     def stream(self) -> Stream:
@@ -63,7 +65,11 @@ class Copies:
                 continue
             copy = self._copy(node, node.module)
             external: Any = copy if node.external else None
-            calls = (external and external.acquire, external and external.external_work, getattr(copy, node.step))
+            calls = (
+                external and straight(external.acquire),
+                external and external.external_work,
+                straight(getattr(copy, node.step)),
+            )
             if node.guarded or (node.external and self._mode == "threads"):
                 calls = self._guarded(node, copy, calls, spent)
             modules.append(copy)
@@ -74,13 +80,12 @@ class Copies:
         return Stream(self._made - 1, tuple(modules), tuple(acquire), tuple(work), tuple(final), spent)
 
     def _copy(self, node: Node, prototype: Module) -> Module:
-        copy = self._shared.get(node.index)
-        if copy is None:
-            copy = prototype._for_stream()
-            _bind(copy, node.label, self._plan)
-            if prototype.kind != "stream":
-                self._shared[node.index] = copy
-        return copy
+        first = self._first.get(node.index)
+        if first is None:
+            first = self._first[node.index] = prototype.remake() if prototype.kind == "stream" else prototype
+            _bind(first, node.label, self._plan)
+            return first
+        return first._for_stream() if prototype.kind == "stream" else first
 
     def _guarded(self, node: Node, module: Module, calls: Calls, spent: dict[int, float]) -> Calls:
         """The calls of a module that goes to a thread or has a timeout."""
@@ -101,6 +106,7 @@ class Copies:
 
 
 def _bind(module: Module, label: str, plan: Plan) -> None:
+    module._label = label
     for token in module.tokens():
         token.slot = plan.slots[token.label]
     for name, _ in module.outputs():

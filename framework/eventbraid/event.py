@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, get_args, overload
 
-from eventbraid.errors import DataError, ProductError
+from eventbraid.errors import DataError, ModuleError, ProductError
+from eventbraid.generators import make_generator
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from eventbraid.module import Module
     from eventbraid.plan import Plan
     from eventbraid.section import Section
     from eventbraid.sources.base import Entry
 
-__all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState"]
+__all__ = ["Event", "EventID", "Input", "Output", "PathResult", "PathState", "make_event"]
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -67,11 +72,13 @@ ABSENT: Final = _Absent()
 UNBOUND_INPUT: Final = -1
 UNBOUND_OUTPUT: Final = -2
 NO_PRODUCTS: Final = ("taken", ABSENT)
+DRAWING: Final = threading.Lock()
 
 
 class _Token(Generic[T]):
     declaration: ClassVar = True
     __slots__ = ("__orig_class__", "name", "slot")
+    _carried: ClassVar[tuple[str, ...]] = ("__orig_class__", "name", "slot")
 
     def __init__(self, slot: int) -> None:
         self.name = ""
@@ -79,6 +86,17 @@ class _Token(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def bind_like(self, other: Self) -> None:
+        """Belong to the running job that another copy's token belongs to."""
+        self.slot = other.slot
+
+    def __copy__(self) -> Self:
+        made: Any = object.__new__(type(self))
+        for name in self._carried:
+            if (value := getattr(self, name, ABSENT)) is not ABSENT:
+                setattr(made, name, value)
+        return made  # type: ignore[no-any-return]
 
     @property
     def type(self) -> Any:
@@ -97,6 +115,7 @@ class Input(_Token[T]):
     """
 
     __slots__ = ("label", "optional")
+    _carried: ClassVar[tuple[str, ...]] = (*_Token._carried, "label", "optional")
 
     def __init__(self, label: str = "", *, optional: bool = False) -> None:
         super().__init__(UNBOUND_INPUT)
@@ -111,6 +130,7 @@ class Output(_Token[T]):
     """A product that is put: `energies = Output[Energies]()`, then `event[self.energies] = ...`."""
 
     __slots__ = ("doc", "freezes")
+    _carried: ClassVar[tuple[str, ...]] = (*_Token._carried, "doc", "freezes")
 
     def __init__(self, doc: str = "") -> None:
         super().__init__(UNBOUND_OUTPUT)
@@ -121,6 +141,9 @@ class Output(_Token[T]):
         """Belong to a running job: put at this slot."""
         self.slot = slot
         self.freezes = not is_plain(self.type)
+
+    def bind_like(self, other: Self) -> None:
+        self.slot, self.freezes = other.slot, other.freezes
 
     def __repr__(self) -> str:
         return f"Output({self.name})"
@@ -133,24 +156,28 @@ class Event:
     once. NumPy arrays, alone or in dataclasses, tuples, lists and dicts, become read-only when put.
     """
 
-    __slots__ = ("_lumi", "_plan", "_products", "_results", "id", "number")
-
+    # What few events need is set when it is first asked for, and costs the others nothing.
+    __slots__ = ("_generators", "_lumi", "_plan", "_products", "_results", "id", "number")
+    _generators: dict[str, Generator]
     _lumi: Section  # set where a module of the job wants to know of sections
 
-    def __init__(self, plan: Plan, entry: Entry, number: int) -> None:
-        self._plan = plan
-        self._products = products = plan.blank.copy()
-        self._results: Mapping[str, PathResult] | None = None
-        self.id = entry.id
-        self.number = number
-        slots = plan.source_slots
+    _plan: Plan
+    _products: list[Any]
+    _results: Mapping[str, PathResult] | None
+    id: EventID
+    number: int
+    """It counts from 0 in the order of reading."""
+
+    def _take_in(self, put: Mapping[str, object], id_: EventID) -> None:
+        """The products of the source."""
+        slots, products = self._plan.source_slots, self._products
         try:
-            for name, value in entry.products.items():
+            for name, value in put.items():
                 if value.__class__ not in PLAIN:
                     freeze(value)
                 products[slots[name]] = value
         except KeyError as error:
-            message = f"event {entry.id}: the source put {error}, which it does not declare as an output"
+            message = f"event {id_}: the source put {error}, which it does not declare as an output"
             raise DataError(message) from None
 
     def __getitem__(self, token: Input[T]) -> T:
@@ -179,6 +206,26 @@ class Event:
         """The product, or `default` where its module did not run (a filter before it did not pass)."""
         value = self._products[token.slot]
         return default if value is ABSENT else value
+
+    def random(self, module: Module) -> Generator:
+        """The random numbers of a module in this event: `event.random(self).normal()`.
+
+        They depend on the job's seed, the event's identity and the module's label, so they are the same in
+        every mode, order and number of streams. Within the event it is one generator, which goes on: what
+        `acquire` drew is not drawn again in `produce`. Raises `ModuleError` for a module of no running job.
+        """
+        label = module._label
+        if not label:
+            name = type(module).__name__
+            raise ModuleError(f"{name} belongs to no running job: write event.random(self) in the module that draws")
+        with DRAWING:
+            try:
+                generators = self._generators
+            except AttributeError:
+                generators = self._generators = {}
+            if label not in generators:
+                generators[label] = make_generator(self._plan.seed, *self.id, label)
+            return generators[label]
 
     def _peek(self, slot: int) -> Any:
         value = self._products[slot]
@@ -209,6 +256,22 @@ class Event:
         return f"Event({self.id}, products: {', '.join(present) or 'none'})"
 
 
+def make_event(plan: Plan, entry: Entry, number: int) -> Event:
+    """An event with the products of the source; raises `DataError` for one that the source does not declare."""
+    event: Event = new_object(Event)  # a call of the class would cost three times as much
+    event._plan = plan
+    event._products = products = plan.blank.copy()
+    event._results = None
+    event.id, put = entry
+    event.number = number
+    if plan.source_is_plain and tuple(put) == plan.source_names:
+        products[: len(put)] = put.values()
+    elif put:
+        event._take_in(put, event.id)
+    return event
+
+
+new_object: Final[Callable[[type[Event]], Event]] = object.__new__
 PLAIN: Final[frozenset[type]] = frozenset({bool, int, float, complex, str, bytes, type(None)})
 
 

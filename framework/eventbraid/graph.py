@@ -34,6 +34,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
             {
                 "label": node.label,
                 "class": type(node.module).__name__,
+                "case": plan.cases.get(node.label),
                 "external": node.external,
                 "filter": node.decides,
                 "on_demand": _on_demand(node),
@@ -44,13 +45,14 @@ def as_dict(plan: Plan) -> dict[str, Any]:
         "edges": [
             {"from": labels[before], "to": labels[after], "product": product} for before, after, product in _edges(plan)
         ],
+        "aliases": dict(plan.aliases),
         "paths": {path.name: [plan.nodes[node].label for node in path.elements] for path in plan.paths},
     }
 
 
 def _edges(plan: Plan) -> Iterator[tuple[str, str, str]]:
     """(from, to, product) of every read; the source is called source."""
-    names = {slot: name for name, slot in plan.slots.items()}
+    names = {slot: name for name, slot in plan.slots.items() if name.partition(".")[0] not in plan.aliases}
     producers = {slot: _key(node) for node in plan.nodes for slot in node.writes}
     for node in plan.nodes:
         for slot in node.reads:
@@ -84,8 +86,11 @@ def _quoted(text: str, form: Format) -> str:
     return '"' + text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;") + '"'
 
 
-def _text(node: Node, line: str) -> str:
+def _text(plan: Plan, node: Node, line: str) -> str:
     parts = [node.label, type(node.module).__name__]
+    if node.label in plan.cases:
+        parts.append(f"case {plan.cases[node.label]}")
+    parts += [f"also {alias}" for alias, label in plan.aliases.items() if label == node.label]
     if node.external:
         parts.append("external work")
     if not node.runs:
@@ -102,7 +107,7 @@ def _mermaid(plan: Plan) -> Iterator[str]:
         left, right = ("{{", "}}") if node.decides else ("([", "])") if node.external else ("[", "]")
         if isinstance(node.module, OutputModule):
             left, right = "[/", "/]"
-        yield f'    {_key(node)}{left}"{_text(node, "<br/>")}"{right}'
+        yield f'    {_key(node)}{left}"{_text(plan, node, "<br/>")}"{right}'
         if node.external:
             yield f"    class {_key(node)} external"
     for number, path in enumerate(plan.paths):
@@ -125,7 +130,7 @@ def _dot(plan: Plan) -> Iterator[str]:
     for node in plan.nodes:
         shape = "diamond" if node.decides else "note" if isinstance(node.module, OutputModule) else "box"
         style = ', style="rounded,filled", fillcolor="#fde9d0", color="#c96a00"' if node.external else ""
-        yield f'    "{_key(node)}" [label="{_text(node, chr(92) + "n")}", shape={shape}{style}];'
+        yield f'    "{_key(node)}" [label="{_text(plan, node, chr(92) + "n")}", shape={shape}{style}];'
     for number, path in enumerate(plan.paths):
         mine = [f'"{_key(plan.nodes[node])}"' for node in path.elements if plan.nodes[node].path == path.name]
         label = _quoted("path " + path.name, "dot")

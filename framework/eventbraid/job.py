@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
+from eventbraid.accelerators import find_accelerators
 from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.module import Module, OnError
 from eventbraid.outputs.base import OutputModule
 from eventbraid.sources.base import Source
+from eventbraid.switch import Alias, Switch
 
 if TYPE_CHECKING:
     from eventbraid.report import Report
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Mode", "OnError"]
 
 Mode: TypeAlias = Literal["async", "blocking", "threads"]
+SEEDS: Final = 1 << 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,11 +35,14 @@ class Job:
     serves the folders of `models` and those of the installed packages. An event that has not ended
     `deadline` seconds after it was read is given up. `concurrent_lumis` and `concurrent_runs` bound the
     sections that are open at the same time, where modules have begin or end of them.
+    `accelerators` are the cases that
+    switches choose from: None finds out, "cpu" always, "gpu" where an NVIDIA device may be used, "server"
+    where servers are named. `seed` is behind all random numbers that modules draw by `event.random`.
     """
 
     name: str
     source: Source = field(kw_only=True)
-    modules: Mapping[str, Module] = field(kw_only=True)
+    modules: Mapping[str, Module | Switch | Alias] = field(kw_only=True)
     paths: Mapping[str, Sequence[str]] = field(kw_only=True, default_factory=dict[str, Sequence[str]])
     outputs: Sequence[OutputModule] = field(kw_only=True, default=())
     streams: int = field(kw_only=True, default=8)
@@ -46,6 +53,8 @@ class Job:
     deadline: float | None = field(kw_only=True, default=None)
     concurrent_lumis: int = field(kw_only=True, default=2)
     concurrent_runs: int = field(kw_only=True, default=1)
+    accelerators: Sequence[str] | None = field(kw_only=True, default=None)
+    seed: int = field(kw_only=True, default=1)
 
     def run(
         self,
@@ -91,17 +100,20 @@ class Job:
         events: int | None = None,
         streams: int | None = None,
         servers: Sequence[str] | None = None,
+        accelerators: Sequence[str] | None = None,
+        seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> Job:
         """The same job with some things changed; `settings` maps "label.parameter" to its value.
 
+        The key for a case of a switch is "label.case.parameter".
         Raises `ConfigurationError` for a job without the shape of one, and for settings of what is not there.
         """
         import dataclasses
 
         if faults := self.shape_faults():
             raise ConfigurationError(faults, f"job {self.name!r}")
-        changes: dict[str, Any] = {"streams": streams, "servers": servers}
+        changes: dict[str, Any] = {"streams": streams, "servers": servers, "accelerators": accelerators, "seed": seed}
         if events is not None:
             changes |= {"events": events, "source": self.source.limited(events) if _is_count(events) else None}
         if settings:
@@ -110,7 +122,8 @@ class Job:
 
     def _with_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         faults: list[Fault] = []
-        modules, source = dict(self.modules), self.source
+        modules: dict[str, Module | Switch | Alias] = dict(self.modules)
+        source = self.source
         for key, value in settings.items():
             label, dot, parameter = key.partition(".")
             if not (label and dot and parameter):
@@ -120,11 +133,21 @@ class Job:
             elif label not in modules:
                 hint = nearest(label, [*modules, "source"])
                 faults.append(Fault(f"--set {key}", f"there is no module {label!r}", hint))
-            elif _is_module(modules[label]):  # what is none is a fault of the plan
-                modules[label] = modules[label].remake(**{parameter: value})
+            else:
+                changed = _changed(f"--set {key}", label, modules[label], parameter, value)
+                if isinstance(changed, Fault):
+                    faults.append(changed)
+                else:
+                    modules[label] = changed
         if faults:
             raise ConfigurationError(faults, f"job {self.name!r}")
         return {"modules": modules, "source": source}
+
+    def available(self) -> tuple[str, ...]:
+        """The cases that switches choose from: `accelerators`, or what this machine has."""
+        if self.accelerators is not None:
+            return tuple(self.accelerators)
+        return find_accelerators(self.servers, visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
 
     def shape_faults(self) -> list[Fault]:
         """What is so wrong with the job that nothing else can be looked at."""
@@ -132,6 +155,7 @@ class Job:
             "source": ("a Source", _is_source),
             **dict.fromkeys(("modules", "paths"), ("a dictionary", _is_dictionary)),
             **dict.fromkeys(("servers", "models", "outputs"), ("a list", _is_list)),
+            **({} if self.accelerators is None else {"accelerators": ("a list", _is_list)}),
         }
         given = {name: getattr(self, name) for name in shapes}
         return [
@@ -156,6 +180,11 @@ class Job:
                 fault(f"{name} must be a whole number of at least 1, not {number!r}")
         if self.deadline is not None and not _is_positive(self.deadline):
             fault(f"deadline must be a number of seconds above 0, not {self.deadline!r}")
+        if not _is_count(self.seed) or self.seed >= SEEDS:
+            fault(f"seed must be a whole number from 0 to 2**64 - 1, not {self.seed!r}")
+        for name in self.accelerators or ():
+            if not str(name).isidentifier():
+                fault(f"accelerators must be names, not {name!r}")
         if self.on_error not in get_args(OnError):
             hint = nearest(str(self.on_error), get_args(OnError))
             fault(f"on_error must be 'stop', 'skip' or 'continue', not {self.on_error!r}", hint)
@@ -179,6 +208,29 @@ def _is_list(value: object) -> bool:
 
 def _is_dictionary(value: object) -> bool:
     return isinstance(value, Mapping)
+
+
+def _changed(
+    where: str, label: str, module: Module | Switch | Alias, parameter: str, value: object
+) -> Module | Switch | Alias | Fault:
+    """What stands under a label with one parameter set, or what is wrong with setting it."""
+    if isinstance(module, Alias):
+        return Fault(where, f"{label!r} is an alias", f"set {module.label}.{parameter}")
+    if not isinstance(module, Switch):
+        return _remade(module, parameter, value)
+    case, dot, name = parameter.partition(".")
+    if case in module.cases and not name:
+        return Fault(where, "must be label.case.parameter=value")
+    if not dot:
+        hint = " or ".join(f"{label}.{case}.{parameter}" for case in module.cases)
+        return Fault(where, f"module {label!r} is a switch: name the case", hint)
+    if case not in module.cases:
+        return Fault(where, f"module {label!r} has no case {case!r}", nearest(case, module.cases))
+    return module.with_case(case, _remade(module.cases[case], name, value))
+
+
+def _remade(module: Module, parameter: str, value: object) -> Module:
+    return module.remake(**{parameter: value}) if _is_module(module) else module  # what is none the plan tells
 
 
 def _is_module(value: object) -> bool:

@@ -6,6 +6,7 @@ import copy
 import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Iterator
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
 
 from eventbraid.errors import nearest
@@ -46,8 +47,10 @@ class Module(Configurable):
     offload: ClassVar[bool] = False
     decides: ClassVar[bool] = False
     _steps: ClassVar[tuple[str, ...]] = ()
+    _label: str
 
     def _take(self, settings: dict[str, Any]) -> None:
+        self._label = ""  # set when a run begins
         for name, token in self.inputs():
             bound = copy.copy(token)
             label = settings.pop(name, token.label)
@@ -111,8 +114,20 @@ class Module(Configurable):
         """Get what the job shares between modules, before `begin_job`."""
 
     def _for_stream(self) -> Self:
-        """The copy for one stream: made again for kind "stream", this very module for the others."""
-        return self.remake() if self.kind == "stream" else self
+        """One more copy of a module that is bound: what a constructor makes is its own."""
+        names = [*(name for name, _ in self.inputs()), *(name for name, _ in self.outputs())]
+        if type(self).__init__ is not Configurable.__init__ or not all(map(_is_fixed, self.settings().values())):
+            made = self.remake()
+            made._label = self._label
+            for name in names:  # its constructor may have put its tokens elsewhere too
+                getattr(made, name).bind_like(getattr(self, name))
+            return made
+        made = object.__new__(type(self))
+        for name in ("_made_from", "_valid", "_faults", "_label", *self._valid, *names):
+            setattr(made, name, getattr(self, name))
+        for name, kept in self._declared(Kept):
+            setattr(made, name, copy.copy(kept))
+        return made
 
     @classmethod
     def step_faults(cls) -> Iterator[str]:
@@ -142,6 +157,13 @@ class Module(Configurable):
             for name in cls._steps:
                 if name != "external_work" and inspect.iscoroutinefunction(inspect.getattr_static(cls, name, None)):
                     yield f"has offload = True, but {name}() is async def: a thread runs plain def"
+
+
+def _is_fixed(value: object) -> bool:
+    """True for a value that two copies of a module may share."""
+    return isinstance(value, (bool, int, float, complex, str, bytes, frozenset, type(None), Enum)) or (
+        isinstance(value, tuple) and all(map(_is_fixed, value))
+    )
 
 
 class Producer(Module):

@@ -9,7 +9,7 @@ for nothing else. All of this is compiled here; nothing is searched while events
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from eventbraid.module import Analyzer, Module, OnError
 from eventbraid.order import closure, find_cycle, topological
 from eventbraid.outputs.base import OutputModule
 from eventbraid.products import Product, ProductTable, make_products, resolve
+from eventbraid.roster import Candidate, make_roster
 
 __all__ = ["Node", "Path", "Plan", "make_plan"]
 
@@ -94,6 +95,10 @@ class Plan:
     blank: list[Any]
     """The products of an event before the source has put its own."""
     source_slots: Mapping[str, int]
+    """The slots of the source's products, which are the first ones, in the order of their declaration."""
+    source_names: tuple[str, ...]
+    source_is_plain: bool
+    """All of them are declared as plain numbers or strings."""
     heavy: frozenset[int]
     """The slots of products that are worth dropping early: all but plain numbers and strings."""
     walk: int
@@ -105,6 +110,11 @@ class Plan:
     runs: int
     deadline: float | None
     """Seconds from an event's reading to its end, after which it is given up."""
+    cases: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For the label of each switch the case that was chosen."""
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For each alias the label of its module."""
+    seed: int = 1
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -116,17 +126,14 @@ class Plan:
         if token.slot < 0:
             return ProductError(f"input {token.name!r} belongs to no running job: read it through the module itself")
         reading = f"input {token.name!r} reads {token.label!r}, which is absent from event {event}: "
+        dropped = ", or it was dropped after its last reader" if token.slot in self.heavy else ""
         for node in self.nodes:
             if token.slot in node.writes:
-                if len(node.readers) == 0 or node.on_path or node.ending:
-                    return ProductError(
-                        f"{reading}{node.label!r} put no such product, or did not run; "
-                        f"read it with event.get() where that is to be expected"
-                    )
                 return ProductError(
-                    f"{reading}{node.label!r} put no such product, or it was dropped after its last reader"
+                    f"{reading}{node.label!r} put no such product{dropped}, or did not run; "
+                    f"read it with event.get() where that is to be expected"
                 )
-        return ProductError(f"{reading}the source put no such product in this event")
+        return ProductError(f"{reading}the source put no such product in this event{dropped}")
 
     def explain_put(self, token: Output[Any], event: EventID) -> ProductError:
         """Why a product cannot be put."""
@@ -140,63 +147,81 @@ def make_plan(job: Job) -> Plan:
     if faults := job.shape_faults():
         raise ConfigurationError(faults, f"job {job.name!r}")
     faults = job.faults()
-    labels = list(job.modules)
-    modules: list[Module | OutputModule] = list(job.modules.values())
-    for label, module in zip(labels, modules, strict=True):
-        faults += _module_faults(label, module)
-    faults += _twice(labels, modules)
+    faults += _label_faults(job.modules)
+    roster, found = make_roster(job.modules, job.available())
+    faults += found
+    candidates = [*roster.chosen.values(), *roster.others]
+    for each in candidates:
+        faults += _module_faults(each.where, each.module)
+        faults += _select_faults(each.where, each.label, each.module, job)
+    faults += _twice(candidates)
+    job = replace(job, modules=roster.modules)
+    labels = list(roster.chosen)
+    places = [each.where for each in roster.chosen.values()]
+    modules: list[Module | OutputModule] = list(roster.modules.values())
     for number, output in enumerate(cast("Sequence[Any]", job.outputs)):
         label = f"output {number + 1} ({type(output).__name__})"
         labels.append(label)
+        places.append(label)
         modules.append(output)
+        faults += _select_faults(label, label, output, job)
         if isinstance(output, OutputModule):
             faults += _relabel(label, output.faults())
         else:
             faults.append(Fault(label, f"is not an output: {output!r}"))
     faults += _relabel("source", job.source.faults())
 
-    table, found = make_products(job)
+    table, found = make_products(job.source, roster)
     faults += found
     reads: list[tuple[Product, ...]] = []
-    for label, module in zip(labels, modules, strict=True):
-        products, found = resolve(label, module, table)
+    for place, module in zip(places, modules, strict=True):
+        products, found = resolve(place, module, table)
         reads.append(products)
         faults += found
-    faults += _path_faults(job, reads, labels)
-    faults += _select_faults(job, labels, modules)
+    asked = {label: {product.producer for product in products} for label, products in zip(labels, reads, strict=True)}
+    for each in roster.others:
+        products, found = resolve(each.where, each.module, table)
+        asked[each.label] |= {product.producer for product in products}
+        faults += found
+    faults += _path_faults(job, roster.aliases, asked)
+    faults += _cycle_faults(job, reads, labels)
     if faults:
         raise ConfigurationError(faults, f"job {job.name!r}")
-    return _compile(job, labels, modules, table, reads)
+    plan = _compile(job, labels, modules, table, reads)
+    return replace(plan, cases=roster.cases, aliases=roster.aliases, seed=job.seed)
 
 
 def _relabel(label: str, faults: Iterable[Fault]) -> list[Fault]:
     return [Fault(label, fault.what, fault.hint) for fault in faults]
 
 
-def _module_faults(label: str, module: object) -> list[Fault]:
+def _label_faults(labels: Iterable[object]) -> Iterator[Fault]:
+    for label in labels:
+        if not str(label).isidentifier():
+            what = "a label must be a name: letters, digits and underscores, not beginning with a digit"
+            yield Fault(f"module {label!r}", what)
+
+
+def _module_faults(where: str, module: object) -> list[Fault]:
     if not isinstance(module, Module):
         made = "the class itself: write it with parentheses" if isinstance(module, type) else repr(module)
-        return [Fault(f"module {label!r}", f"must be a Producer, Filter or Analyzer, not {made}")]
-    where = f"module {label!r}"
-    faults = [Fault(where, fault.what, fault.hint) for fault in module.faults()]
+        return [Fault(where, f"must be a Producer, Filter or Analyzer, not {made}")]
+    faults = _relabel(where, module.faults())
     faults += [Fault(where, f"{type(module).__name__} {what}") for what in type(module).step_faults()]
-    if not label.isidentifier():
-        faults.append(
-            Fault(where, "a label must be a name: letters, digits and underscores, not beginning with a digit")
-        )
     return faults
 
 
-def _twice(labels: Sequence[str], modules: Sequence[object]) -> Iterator[Fault]:
+def _twice(candidates: Iterable[Candidate]) -> Iterator[Fault]:
     first: dict[int, str] = {}
-    for label, module in zip(labels, modules, strict=True):
-        if id(module) in first:
-            yield Fault(f"module {label!r}", f"is the very object of module {first[id(module)]!r}; make two")
-        first.setdefault(id(module), label)
+    for each in candidates:
+        if id(each.module) in first:
+            yield Fault(each.where, f"is the very object of {first[id(each.module)]}; make two")
+        first.setdefault(id(each.module), each.where)
 
 
-def _path_faults(job: Job, reads: Sequence[tuple[Product, ...]], labels: Sequence[str]) -> Iterator[Fault]:
-    index = {label: number for number, label in enumerate(labels) if label in job.modules}
+def _path_faults(job: Job, aliases: Mapping[str, str], asked: Mapping[str, set[int]]) -> Iterator[Fault]:
+    """What is wrong with the paths; `asked` has for each label the nodes that it reads, in any of its cases."""
+    index = {label: number for number, label in enumerate(job.modules)}
     for name, elements in job.paths.items():
         where = f"path {name!r}"
         if isinstance(elements, str):
@@ -204,22 +229,29 @@ def _path_faults(job: Job, reads: Sequence[tuple[Product, ...]], labels: Sequenc
             continue
         seen: set[str] = set()
         for element in elements:
+            if element in aliases:
+                yield Fault(where, f"names the alias {element!r}", f"name the module: {aliases[element]!r}")
+                continue
             if element not in job.modules:
                 yield Fault(where, f"there is no module {element!r}", nearest(str(element), job.modules))
                 continue
             if element in seen:
                 yield Fault(where, f"names {element!r} twice")
-            later = {product.producer for product in reads[index[element]]} - {index[each] for each in seen}
+            later = asked[element] - {index[each] for each in seen}
             for other in elements[list(elements).index(element) + 1 :]:
                 if other in index and index[other] in later:
                     yield Fault(where, f"{element!r} reads {other!r}, which comes after it", f"put {other!r} first")
             seen.add(element)
-    if not _before_faults(job):
-        needs = [[p.producer for p in products if p.producer >= 0] for products in reads]
-        gates = _gates(job, index, len(labels))
-        if cycle := find_cycle([[*need, *gate] for need, gate in zip(needs, gates, strict=True)]):
-            names = [labels[node] for node in reversed(cycle)]
-            yield Fault(f"job {job.name!r}", f"modules wait for each other: {' -> '.join([*names, names[0]])}")
+
+
+def _cycle_faults(job: Job, reads: Sequence[tuple[Product, ...]], labels: Sequence[str]) -> Iterator[Fault]:
+    if _before_faults(job):
+        return
+    needs = [[product.producer for product in products if product.producer >= 0] for products in reads]
+    gates = _gates(job, {label: number for number, label in enumerate(job.modules)}, len(labels))
+    if cycle := find_cycle([[*need, *gate] for need, gate in zip(needs, gates, strict=True)]):
+        names = [labels[node] for node in reversed(cycle)]
+        yield Fault(f"job {job.name!r}", f"modules wait for each other: {' -> '.join([*names, names[0]])}")
 
 
 def _before_faults(job: Job) -> bool:
@@ -242,16 +274,14 @@ def _gates(job: Job, index: Mapping[str, int], size: int) -> list[list[int]]:
     return gates
 
 
-def _select_faults(job: Job, labels: Sequence[str], modules: Sequence[object]) -> Iterator[Fault]:
-    on_paths = {element for elements in job.paths.values() if not isinstance(elements, str) for element in elements}
-    for label, module in zip(labels, modules, strict=True):
-        where = f"module {label!r}" if label in job.modules else label
-        for path in getattr(module, "select", ()):
-            if path not in job.paths:
-                hint = nearest(path, job.paths) or "the job has no paths"
-                yield Fault(where, f"selects the unknown path {path!r}", hint)
-        if isinstance(module, Analyzer) and module.settings().get("select") and label in on_paths:
-            yield Fault(where, "is on a path and selects paths; take it off the path, or drop select")
+def _select_faults(where: str, label: str, module: object, job: Job) -> Iterator[Fault]:
+    for path in getattr(module, "select", ()):
+        if path not in job.paths:
+            hint = nearest(path, job.paths) or "the job has no paths"
+            yield Fault(where, f"selects the unknown path {path!r}", hint)
+    on_path = any(label in elements for elements in job.paths.values() if not isinstance(elements, str))
+    if on_path and isinstance(module, Analyzer) and module.settings().get("select"):
+        yield Fault(where, "is on a path and selects paths; take it off the path, or drop select")
 
 
 def _compile(
@@ -342,6 +372,8 @@ def _compile(
         size=table.size,
         blank=[*[ABSENT] * table.size, *NO_PRODUCTS],
         source_slots=table.source_slots,
+        source_names=tuple(table.source_slots),
+        source_is_plain=heavy.isdisjoint(table.source_slots.values()),
         heavy=frozenset(heavy),
         walk=_walk(made[: len(used)], paths),
         on_error=job.on_error,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 from eventbraid.errors import Fault, nearest
 from eventbraid.fitting import fits, type_name
 from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule
-
-if TYPE_CHECKING:
-    from eventbraid.job import Job
+from eventbraid.roster import Roster
+from eventbraid.sources.base import Source
 
 __all__ = ["Product", "ProductTable", "make_products", "resolve"]
 
@@ -41,24 +40,29 @@ class ProductTable:
     """For the label of a module without or with several outputs, the names to choose from."""
 
 
-def make_products(job: Job) -> tuple[ProductTable, list[Fault]]:
-    """Name every product: `label` for a module's only output, `label.output`, a source's by its bare name."""
+def make_products(source: Source, roster: Roster) -> tuple[ProductTable, list[Fault]]:
+    """Name every product: `label` for a module's only output, `label.output`, a source's by its bare name.
+
+    An alias gives the products of its module these names over again. Nodes are numbered as in the roster.
+    """
     products: dict[str, Product] = {}
     source_slots: dict[str, int] = {}
     written: dict[int, tuple[int, ...]] = {}
     several: dict[str, tuple[str, ...]] = {}
     faults: list[Fault] = []
     slot = 0
-    declare = getattr(job.source, "outputs", None)
+    declare = getattr(source, "outputs", None)
     for name, output in declare() if declare is not None else ():
         products[name] = Product(name, slot, SOURCE, output.type)
         source_slots[name] = slot
         slot += 1
-    for node, (label, module) in enumerate(job.modules.items()):
-        if not isinstance(module, Module):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
-            continue  # type: ignore[unreachable]
-        if label in source_slots:
-            faults.append(Fault(f"module {label!r}", "has the name of a product of the source", "choose another label"))
+    faults += [
+        Fault(f"module {label!r}", "has the name of a product of the source", "choose another label")
+        for label in (*roster.chosen, *roster.aliases)
+        if label in source_slots
+    ]
+    for node, (label, module) in enumerate(roster.modules.items()):
+        if label in source_slots or not isinstance(module, Module):  # pyright: ignore[reportUnnecessaryIsInstance]  # users are not typed
             continue
         slots: list[int] = []
         outputs = list(module.outputs())
@@ -72,14 +76,25 @@ def make_products(job: Job) -> tuple[ProductTable, list[Fault]]:
         written[node] = tuple(slots)
         if len(outputs) != 1:
             several[label] = tuple(f"{label}.{name}" for name, _ in outputs)
+    for alias, label in roster.aliases.items():
+        if alias not in source_slots:
+            products |= dict(_renamed(label, alias, products))
+            if label in several:
+                several[alias] = tuple(f"{alias}.{name.partition('.')[2]}" for name in several[label])
     return ProductTable(products, slot, written, source_slots, several), faults
 
 
-def resolve(label: str, module: Module | OutputModule, table: ProductTable) -> tuple[tuple[Product, ...], list[Fault]]:
+def _renamed(label: str, alias: str, products: Mapping[str, Product]) -> Iterator[tuple[str, Product]]:
+    for name, product in products.items():
+        first, dot, output = name.partition(".")
+        if first == label:
+            yield alias + dot + output, replace(product, name=alias + dot + output)
+
+
+def resolve(where: str, module: Module | OutputModule, table: ProductTable) -> tuple[tuple[Product, ...], list[Fault]]:
     """The products that a module reads, or an output keeps, and what is wrong with how it names them."""
     found: list[Product] = []
     faults: list[Fault] = []
-    where = f"module {label!r}" if isinstance(module, Module) else label
     for what, name, wanted in _wishes(module):
         product = table.products.get(name)
         if product is None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from operator import length_hint
 from time import perf_counter
@@ -29,13 +29,13 @@ from eventbraid.bounds import Bounds
 from eventbraid.copies import Stream, blame, late, wrong_answer
 from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import ABSENT, Event
+from eventbraid.event import ABSENT, Event, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
 from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
 from eventbraid.plan import Plan
-from eventbraid.sections import Block, Sections
+from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
 from eventbraid.states import SETTLED, State
 from eventbraid.transitions import call
@@ -105,8 +105,12 @@ class Scheduler:
         self._watched = audience.steps
         self._events_watched = audience.events
         self._clocked = self._watched
+        self._plain = not (self._events_watched or plan.lumis or plan.deadline)
+        """Nobody is told of events, and nothing is done for them before and after their modules."""
         self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._idle: list[asyncio.Future[None]] = []
+        """Drivers that have nothing to do."""
         self._loading = self._writing = False
         self._writes = ledger.writes
         self._cancelled = False
@@ -122,7 +126,7 @@ class Scheduler:
         self._timer: asyncio.TimerHandle | None = None
         self.add(streams)
 
-    def _start_section_step(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_section_step(self, work: Work) -> None:
         self._start(self._section_step(work))
 
     @property
@@ -147,10 +151,14 @@ class Scheduler:
             await self._over
         finally:
             self._cancelled = True
+            if self._sections is not None:
+                self._sections.interrupt()
             for task in self._tasks:
-                task.cancel()
+                if self._sections is None or task not in self._sections.calling:
+                    task.cancel()
             while self._tasks:
-                await asyncio.wait(self._tasks)
+                done, _ = await asyncio.wait(self._tasks)
+                self._tasks -= done
             if self._timer is not None:
                 self._timer.cancel()
             if self._sections is not None:
@@ -211,10 +219,14 @@ class Scheduler:
             self._over.set_exception(error)
 
     def wake(self) -> None:
-        """Start a driver if nobody holds the turn."""
+        """Let a driver go on if nobody holds the turn: one that is idle, or a new one."""
         if self._turn is None and not self._cancelled:
-            self._turn = turn = Turn(None)
-            self._start(self._drive(turn))
+            self._turn = Turn(None)
+            if self._idle:
+                self._idle.pop().set_result(None)
+            else:
+                task = self._loop.create_task(self._drive())
+                self._tasks.add(task)
 
     def _sentry(self, turn: Turn) -> None:
         """The driver gave the loop control: if it still holds the turn, it waits inside a module."""
@@ -242,6 +254,8 @@ class Scheduler:
         passage.course.out += 1
         passage.waits[node] = wait = Wait(self._step or self._plan.nodes[node].step, since, turn.task)
         self._step = ""
+        if passage.course.drops:
+            self._drop(passage)
         if passage.course.given_up:  # in the moment between the wait and this call
             self._cancel(wait)
         self._queue(passage)
@@ -258,10 +272,22 @@ class Scheduler:
         await _yield_to_loop()
         return self._take_turn(task)
 
-    async def _drive(self, turn: Turn) -> None:
-        """Carry on with what is ready, then with new events, until nothing can start."""
+    async def _drive(self) -> None:
+        """Hold the turn again and again, until the job is over; in between be idle."""
         task = asyncio.current_task()
         assert task is not None
+        try:
+            while await self._hold_turn(task):
+                idle = self._loop.create_future()
+                self._idle.append(idle)
+                await idle
+        except Exception as error:  # noqa: BLE001  # whoever waits for the job is told
+            self._break(error)
+        finally:
+            self._tasks.discard(task)
+
+    async def _hold_turn(self, task: asyncio.Task[None]) -> bool:
+        """Carry on with what is ready, then with new events, until nothing can start; False if the job is over."""
         turn = self._take_turn(task)
         while True:
             if self._ready:
@@ -277,8 +303,8 @@ class Scheduler:
             else:
                 break
             if self._turn is not turn:  # a module waited, and the turn was taken
-                if self._turn is not None:
-                    return
+                if self._turn is not None or self._cancelled:
+                    return not self._cancelled
                 turn = self._take_turn(task)
             elif (now := perf_counter()) > self._pause_at:
                 self._clocked = self._clocked or now - self._pause_at > SLICE
@@ -290,10 +316,12 @@ class Scheduler:
             if self._sections is not None:
                 self._sections.close()
                 if self._sections.open:
-                    return  # the last of them to end wakes us
+                    return True  # the last of them to end wakes us
             self._over.set_result(None)
-        elif self._flushers:
+            return False
+        if self._flushers:
             self._flush()
+        return True
 
     # --- events
 
@@ -303,9 +331,14 @@ class Scheduler:
         while True:
             if not self._free or intake.ended or intake.held or self._loading or (self._writes and self._ledger.full):
                 return None
+            event: Event | None = None
+            number = intake.read
             try:
                 entry = intake.poll()
+                if entry is not None and intake.read > number:
+                    event = make_event(self._plan, entry, number)
             except EventbraidError as error:
+                intake.stop()
                 self._ledger.stopped_by(error)
                 return None
             if entry is None:
@@ -313,23 +346,25 @@ class Scheduler:
                     self._loading = True
                     self._start(self._load())
                 return None
-            block = None
-            if self._sections is not None:
-                block = self._sections.block(entry.id)
-            if not entry[0][2]:
+            block = self._sections.block(entry.id) if self._sections is not None else None
+            if event is None:
                 continue  # it only opens a section
-            event = Event(self._plan, entry, intake.read - 1)
-            if self._events_watched:
-                self._audience.event_begins(event.id, event.number, perf_counter())
             passage = self._free.pop()
             passage.event = event
             self._flying.add(passage)
-            if self._plan.deadline is not None:
-                self._deadlines.append((self._loop.time() + self._plan.deadline, event.number, passage))
-                if self._timer is None:
-                    self._await_deadline()
-            if block is None or self._is_in(passage, block):
+            if self._plain or self._is_welcome(passage, block):
                 return passage
+
+    def _is_welcome(self, passage: Passage, block: Block | None) -> bool:
+        """Note when the event was read; False where its stream is on its way to the event's section."""
+        event, plan = passage.event, self._plan
+        if self._events_watched:
+            self._audience.event_begins(event.id, event.number, perf_counter())
+        if plan.deadline is not None:
+            self._deadlines.append((self._loop.time() + plan.deadline, event.number, passage))
+            if self._timer is None:
+                self._await_deadline()
+        return block is None or self._is_in(passage, block)
 
     def _await_deadline(self) -> None:
         self._timer = None
@@ -395,11 +430,11 @@ class Scheduler:
         self._follow(passage)
         self.wake()
 
-    async def _section_step(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _section_step(self, work: Work) -> None:
         """A begin or an end of a section."""
         assert self._sections is not None
         errors = len(self._sections.errors)
-        await work
+        await work()
         if len(self._sections.errors) > errors:
             self._intake.stop()
         self.wake()
@@ -489,60 +524,79 @@ class Scheduler:
 
     # --- the straight walk
 
-    async def _walk(self, passage: Passage, turn: Turn) -> Turn:
-        """Take an event through the head of the plan; the turn that the driver then holds, or has lost."""
-        event = passage.event
-        products = event._products
-        clocked = self._clocked
-        if clocked:
-            self._first = 0
-            self._stamps.append(perf_counter())
-        self._at = passage
-        answer: Any = None
-        try:
-            for end, awaited, calls, drops in passage.walk:
-                self._leg_end = end
-                self._walker = walker = iter(calls)
-                if awaited and not clocked:
-                    for call in walker:
-                        answer = await call(event)
-                        if answer is not None:
-                            break
-                else:
-                    for call in walker:
-                        answer = call(event)
-                        if answer is not None:
-                            if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
-                                answer = await answer
-                            if turn.lost or answer is not None:
-                                break
-                        if clocked:
+    async def _walk(self, entered: Passage, turn: Turn) -> Turn:
+        """Take new events through the head of the plan, one after the other, while nothing older can go on.
+
+        The turn that the driver then holds, or has lost.
+        """
+        passage: Passage | None = entered
+        stamp = self._stamps.append
+        while passage is not None:
+            event, clocked = passage.event, self._clocked
+            products = event._products
+            if clocked:
+                self._first = 0
+                stamp(perf_counter())
+            self._at = passage
+            answer: Any = None
+            try:
+                for end, awaited, calls, drops in passage.walk:
+                    self._leg_end = end
+                    self._walker = walker = iter(calls)
+                    if clocked:
+                        for call in walker:
+                            answer = call(event)
+                            if answer is not None:
+                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                                    answer = await answer
+                                if turn.lost or answer is not None:
+                                    break
                             now = perf_counter()
-                            self._stamps.append(now)
+                            stamp(now)
                             if now > self._pause_at:
                                 turn = await self._rest_on_walk(passage, turn)
-                if turn.lost or answer is not None:
-                    self._stumble(passage, turn, answer, None)
-                    return turn
-                for slot in drops:
-                    products[slot] = ABSENT
-        except asyncio.CancelledError as cancelled:
-            if self._cancelled:
-                raise
-            self._stumble(passage, turn, None, _recovered(cancelled))
-            return turn
-        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-            self._stumble(passage, turn, None, raised)
-            return turn
-        self._walker = self._at = None
-        if clocked:
-            self._unclock(passage)
-        if self._walk_is_all:
+                    elif awaited:
+                        for call in walker:
+                            answer = await call(event)
+                            if answer is not None:
+                                break
+                    else:
+                        for call in walker:
+                            answer = call(event)
+                            if answer is not None:
+                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
+                                    answer = await answer
+                                if answer is not None:
+                                    break
+                    if turn.lost or answer is not None:
+                        self._stumble(passage, turn, answer, None)
+                        return turn
+                    for slot in drops:
+                        products[slot] = ABSENT
+            except asyncio.CancelledError as cancelled:
+                if self._cancelled:
+                    raise
+                self._stumble(passage, turn, None, _recovered(cancelled))
+                return turn
+            except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
+                self._stumble(passage, turn, None, raised)
+                return turn
+            self._walker = self._at = None
+            if clocked:
+                self._unclock(passage)
+            if not self._walk_is_all:
+                self._branch(passage, self._plan.walk, waiting=False)
+                self._follow(passage)
+                return turn
             self._ledger.walked(event)
-            self._release(passage, False, True)
-        else:
-            self._branch(passage, self._plan.walk, waiting=False)
-            self._follow(passage)
+            if self._plain and not (self._retiring or self._writes):
+                self._flying.remove(passage)
+                self._free.append(passage)
+            else:
+                self._release(passage, False, True)
+            if self._ready or perf_counter() > self._pause_at:
+                return turn
+            passage = self._admit()
         return turn
 
     async def _rest_on_walk(self, passage: Passage, turn: Turn) -> Turn:
@@ -842,14 +896,17 @@ class Scheduler:
             passage.queued = True
             heappush(self._ready, (passage.event.number, passage))
 
+    def _drop(self, passage: Passage) -> None:
+        products = passage.event._products
+        for slot in passage.course.drops:
+            products[slot] = ABSENT
+        passage.course.drops.clear()
+
     def _follow(self, passage: Passage) -> None:
         """Drop what nobody reads any more; let the event go on, or end."""
         course = passage.course
         if course.drops:
-            products = passage.event._products
-            for slot in course.drops:
-                products[slot] = ABSENT
-            course.drops.clear()
+            self._drop(passage)
         if passage is self._at:  # its driver waits, or is about to go on
             return
         if course.ended and not course.ready and not course.out:

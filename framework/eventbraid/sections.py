@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from eventbraid.copies import Stream
 from eventbraid.errors import ModuleError
@@ -20,7 +21,10 @@ from eventbraid.plan import Node, Plan
 from eventbraid.section import Section
 from eventbraid.transitions import call
 
-__all__ = ["Block", "Sections"]
+__all__ = ["Block", "Sections", "Work"]
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""A begin or an end, to be called and awaited."""
 
 
 class Block:
@@ -58,9 +62,9 @@ class Block:
 
 
 class Sections:
-    """Opens, begins and ends sections. What takes time is a coroutine that the caller runs, given to `start`."""
+    """Opens, begins and ends sections. What takes time is given to `start`."""
 
-    def __init__(self, plan: Plan, stream: Stream, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+    def __init__(self, plan: Plan, stream: Stream, start: Callable[[Work], object]) -> None:
         self._start = start
         self._nodes = plan.nodes[: plan.used]
         self._single = {name: self._copies(stream, name, single=True) for name in ("lumi", "run")}
@@ -75,6 +79,9 @@ class Sections:
         self._run: Block | None = None
         self.open: list[Block] = []
         """Every section that has not ended, in the order of opening."""
+        self.calling: set[asyncio.Task[Any] | None] = set()
+        """Tasks that are in a begin or an end; when the job is cancelled they are let finish it, and nothing else."""
+        self._abandoned = False
         self.errors: list[ModuleError] = []
         """What begins and ends have raised."""
 
@@ -108,12 +115,16 @@ class Sections:
         self._close(lumi)
         self._close(run)
 
+    def interrupt(self) -> None:
+        """The job is cancelled: no other begin and no other end is called until `abandon`."""
+        self._abandoned = True
+
     async def abandon(self) -> None:
-        """The job was cancelled: end whatever has begun, without its events."""
+        """The job was cancelled, and every call of `calling` has returned: end whatever has begun."""
         for block in sorted(self.open, key=lambda block: block.outer is None):
             for number in sorted(block.streams):
-                await self._end_copies(block, block.streams.pop(number))
-            await self._end_copies(block, block.begun)
+                await self._end_copies(block, block.streams[number], last=True)
+            await self._end_copies(block, block.begun, last=True)
         self.open.clear()
 
     def is_in(self, stream: Stream, block: Block) -> bool:
@@ -124,7 +135,7 @@ class Sections:
         """Something inside has ended."""
         block.inside -= 1
         if block.over:
-            self._start(self._end(block))
+            self._start(partial(self._end, block))
 
     async def enter(self, stream: Stream, block: Block) -> None:
         """Take a stream to a section: end the one that it was in, wait until the new one has begun, begin it.
@@ -156,14 +167,14 @@ class Sections:
     def _open(self, section: Section, outer: Block | None) -> Block:
         block = Block(section, outer)
         self.open.append(block)
-        self._start(self._begin(block))
+        self._start(partial(self._begin, block))
         return block
 
     def _close(self, block: Block | None) -> None:
         if block is not None:
             block.closed = True
             if block.over:
-                self._start(self._end(block))
+                self._start(partial(self._end, block))
 
     async def _begin(self, block: Block) -> None:
         """Begin a section for the modules of one copy, after all that were opened before it."""
@@ -178,14 +189,25 @@ class Sections:
     async def _begin_copies(
         self, block: Block, copies: list[tuple[Node, Module]], begun: list[tuple[Node, Module]]
     ) -> ModuleError | None:
-        begin = f"begin_{block.level}"
         for node, module in copies:
-            try:
-                await call(node, begin, getattr(module, begin), block.section)
-            except ModuleError as error:
-                self.errors.append(error)
+            if self._abandoned:
+                break
+            if (error := await self._call(node, module, f"begin_{block.level}", block)) is not None:
                 return error
             begun.append((node, module))
+        return None
+
+    async def _call(self, node: Node, module: Module, step: str, block: Block) -> ModuleError | None:
+        """Call a begin or an end; what it raised."""
+        task = asyncio.current_task()
+        self.calling.add(task)
+        try:
+            await call(node, step, getattr(module, step), block.section)
+        except ModuleError as error:
+            self.errors.append(error)
+            return error
+        finally:
+            self.calling.discard(task)
         return None
 
     async def _begin_stream(self, block: Block, stream: Stream) -> None:
@@ -202,6 +224,8 @@ class Sections:
                 if of.get(number) is block:
                     await self._end_stream(of, number)
         await self._end_copies(block, block.begun)
+        if self._abandoned:
+            return
         (self._runs if block.outer is None else self._lumis).release()
         self.open.remove(block)
         if block.outer is not None:
@@ -210,16 +234,14 @@ class Sections:
     async def _end_stream(self, of: dict[int, Block], number: int) -> None:
         """End the section that a stream is in, if it is in one."""
         if (block := of.pop(number, None)) is not None:
-            await self._end_copies(block, block.streams.pop(number, []))
+            await self._end_copies(block, block.streams.get(number, []))
+            if not self._abandoned:
+                block.streams.pop(number, None)
 
-    async def _end_copies(self, block: Block, begun: list[tuple[Node, Module]]) -> None:
-        end = f"end_{block.level}"
-        while begun:
+    async def _end_copies(self, block: Block, begun: list[tuple[Node, Module]], *, last: bool = False) -> None:
+        while begun and (last or not self._abandoned):
             node, module = begun.pop()
-            try:
-                await call(node, end, getattr(module, end), block.section)
-            except ModuleError as error:
-                self.errors.append(error)
+            await self._call(node, module, f"end_{block.level}", block)
 
 
 def _follows(module: Module, level: str) -> bool:

@@ -53,3 +53,42 @@ HANGS = GOOD.replace("EmptySource(events=10)", "EmptySource(events=100000)").rep
     "await asyncio.sleep(0)", "await asyncio.sleep(0.001)"
 )
 """A job that would take a minute: for tests that stop it."""
+
+SWITCHED = '''
+from eventbraid import Alias, Event, Filter, Input, Job, Output, Parameter, Producer, Switch
+from eventbraid.sources import EmptySource
+
+
+class Tracks(Producer):
+    """Tracks as ever."""
+
+    n = Output[int]()
+    most = Parameter(9, doc="tracks at most")
+
+    def produce(self, event: Event) -> None:
+        event[self.n] = int(event.random(self).integers(self.most))
+
+
+class TracksOnGpu(Tracks):
+    """Tracks by the card."""
+
+
+class Any(Filter):
+    n = Input[int]("tracks")
+
+    def filter(self, event: Event) -> bool:
+        return event[self.n] > 0
+
+
+job = Job(
+    "switched",
+    source=EmptySource(events=20),
+    modules={
+        "tracks": Switch(gpu=TracksOnGpu(most=1), cpu=Tracks()),
+        "particles": Alias("tracks"),
+        "any": Any(n="particles"),
+    },
+    paths={"p": ["any"]},
+)
+'''
+"""A job with a switch, an alias and random numbers: no event passes on the gpu."""

@@ -14,7 +14,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from jobs import GOOD, RAISES
 
-from eventbraid.cli import main
 from eventbraid.cli.options import parse_settings
 
 
@@ -25,29 +24,6 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "job.py"
     file.write_text(GOOD)
     return file
-
-
-class Called:
-    """What a command did."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Calls a command in this process."""
-
-    def run(*arguments: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["eventbraid", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Called(code, said.out, said.err)
-
-    return run
 
 
 @pytest.mark.parametrize("mode", ["async", "blocking"])
@@ -106,7 +82,7 @@ def test_a_module_that_raises_is_shown_with_the_line_of_the_users_code(call: Any
         (["check", "job.py", "--set", "n.scale=-1"], "should be greater than or equal to 0, not -1"),
         (["graph", "job.py", "--format", "svg"], "must be mermaid or dot, not 'svg'"),
         (["describe", "job.py:Nmber"], "did you mean 'Number'?"),
-        (["describe", "Number"], "must be package.module:Class or file.py:Class"),
+        (["describe", "Number"], "must be package.module:Class, file.py:Class or job.py:label"),
         (["describe", "no.such.module:Number"], "cannot be imported"),
         (["status", "nowhere"], "is no server address"),
         (["serve", "--models", "nowhere"], "nowhere: is no folder with models"),

@@ -16,7 +16,7 @@ from eventbraid.inference import InferenceFilter, InferenceProducer, Tensors
 from eventbraid.running import Run
 from eventbraid.testing import ListOutput, ListSource
 
-MODES = pytest.mark.parametrize("mode", ["async", "blocking"])
+MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 
 
 class Sum(InferenceProducer):

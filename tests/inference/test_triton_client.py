@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,18 +101,27 @@ async def test_a_deadline_that_passes_is_a_timeout(repository: Path) -> None:
         os.kill(server.pid or 0, signal.SIGKILL)  # it would finish the request first
 
 
-def test_a_client_used_on_another_loop_says_so(repository: Path) -> None:
-    client = TritonClient(["127.0.0.1:1"])
+async def test_a_client_serves_loops_in_other_threads_and_closes_them_all(repository: Path) -> None:
+    async with EmbeddedServer([repository]) as server:
+        client = TritonClient([server.address])
+        loops = [asyncio.new_event_loop() for _ in range(3)]
 
-    async def ask() -> None:
-        await client.infer("sum", {"x": ROWS}, timeout=0.05)
+        def ask(loop: asyncio.AbstractEventLoop, value: float) -> float:
+            async def sums() -> list[Any]:
+                rows = [np.full((1, 3), value, np.float32)] * 20
+                return await asyncio.gather(*(client.infer("sum", {"x": each}) for each in rows))
 
-    with asyncio.Runner() as first, asyncio.Runner() as second:
-        with pytest.raises(ServerError):
-            first.run(ask())
-        with pytest.raises(ServerError, match="belongs to another event loop"):
-            second.run(ask())
-        first.run(client.aclose())
+            return float(sum(answer["total"][0, 0] for answer in loop.run_until_complete(sums())))
+
+        here = client.infer("sum", {"x": np.ones((1, 3), np.float32)})
+        there = [asyncio.to_thread(ask, loop, float(n)) for n, loop in enumerate(loops)]
+        answer, *totals = await asyncio.gather(here, *there)
+        assert answer["total"].tolist() == [[3]]
+        assert totals == [0, 60, 120]
+        loops.pop().close()
+        await client.aclose()
+        for loop in loops:
+            loop.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 
 from eventbraid import EventID, Job, PathResult, PathState
@@ -31,6 +32,8 @@ def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
         "events": 3,
         "streams": None,
         "servers": [],
+        "accelerators": ["cpu"],
+        "seed": 1,
         "settings": {},
         "folder": str(tmp_path / "folder"),
         "keep_steps": [1, 2],
@@ -78,3 +81,23 @@ def test_a_latency_is_from_reading_to_end() -> None:
     recorder.event_ends(EventID(1, 1, 2), 1, 11.0, failed=False, passed=True)
     recorder.event_ends(EventID(1, 1, 1), 0, 12.0, failed=False, passed=True)
     assert recorder.latencies == [0.5, 2.0]
+
+
+def test_a_switch_is_decided_by_the_request_not_by_the_server_that_was_started_for_it(
+    request_of: dict[str, Any],
+) -> None:
+    Path(request_of["job_file"]).write_text(
+        "from eventbraid import Event, Job, Output, Producer, Switch\nfrom eventbraid.outputs import ParquetOutput\n"
+        "from eventbraid.sources import EmptySource\n"
+        "class Here(Producer):\n    number = Output[int]()\n"
+        "    def produce(self, event: Event) -> None:\n"
+        "        event[self.number] = int(event.random(self).integers(1000))\n"
+        "class Away(Here):\n    def produce(self, event: Event) -> None:\n        raise OSError\n"
+        "job = Job('s', source=EmptySource(events=9), modules={'n': Switch(server=Away(), cpu=Here())},"
+        " outputs=[ParquetOutput('n.parquet', keep=['n'])])\n"
+    )
+    tables = [
+        parquet.read_table(measure({**request_of, "servers": ["a:1"], "seed": seed})["files"]["n.parquet"])
+        for seed in (1, 2, 1)
+    ]
+    assert tables[0]["n"] == tables[2]["n"] != tables[1]["n"]

@@ -166,3 +166,13 @@ def test_a_spread_is_median_and_extremes() -> None:
 def test_a_quantile_is_one_of_the_values() -> None:
     assert [quantile([1, 2, 3, 4], fraction) for fraction in (0, 0.5, 0.95, 1)] == [1, 3, 4, 4]
     assert quantile([], 0.5) == 0
+
+
+def test_both_modes_take_the_same_case_of_a_switch_and_draw_the_same_numbers(job_file: Path) -> None:
+    job_file.write_text(
+        JOB.replace("Output, Parameter", "Output, Parameter, Switch")
+        .replace('"remote": Remote()', '"remote": Switch(fpga=Remote(), cpu=Remote(faulty=True))')
+        .replace("return event.id.event\n", "return int(event.random(self).integers(1000))\n")
+    )
+    result = compare(job_file, events=6, repeats=1, accelerators=["fpga"], seed=5, picture=None, say=lambda line: None)
+    assert result.identical

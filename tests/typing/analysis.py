@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import (
+    Alias,
     Analyzer,
     Event,
     EventID,
@@ -21,6 +22,7 @@ from eventbraid import (
     Parameter,
     Producer,
     Report,
+    Switch,
 )
 from eventbraid.inference import InferenceFilter, InferenceProducer, Tensors
 from eventbraid.sources import EmptySource
@@ -63,6 +65,15 @@ class Make(Producer):
 
     def produce(self, event: Event) -> None:
         event[self.digis] = Digis(np.zeros((4, 15), np.float32))
+
+
+class EnergiesByRule(Producer):
+    digis = Input[Digis]("digis")
+    energies = Output[NDArray[np.float32]]()
+
+    def produce(self, event: Event) -> None:
+        assert_type(event.random(self), np.random.Generator)
+        event[self.energies] = event.random(self).random(4, dtype=np.float32)
 
 
 class Any4(Filter):
@@ -110,9 +121,17 @@ class Ask(ExternalFilter[int, bool]):
 job = Job(
     "typed",
     source=EmptySource(events=2),
-    modules={"digis": Make(), "energies": Energies(model="facile"), "any": Any4(), "look": Look()},
+    modules={
+        "digis": Make(),
+        "facile": Switch(server=Energies(model="facile"), cpu=EnergiesByRule()),
+        "energies": Alias("facile"),
+        "any": Any4(),
+        "look": Look(),
+    },
     paths={"p": ["any"]},
     outputs=[ListOutput(keep=["energies"], select=["p"])],
+    accelerators=("cpu",),
+    seed=3,
 )
 
 

@@ -1,6 +1,6 @@
 """A user's mistakes that the type checkers must find: one error on each marked line."""
 
-from eventbraid import Event, Input, Output, Parameter, Producer
+from eventbraid import Alias, Event, Input, Output, Parameter, Producer, Switch
 
 
 class Wrong(Producer):
@@ -13,3 +13,10 @@ class Wrong(Producer):
         event[self.number] = 1  # error
         event[self.text]  # error
         self.cut.upper()  # error
+        event.random(self.cut)  # error
+        event.random(self).normalise()  # error
+
+
+Switch(cpu=Wrong)  # error
+Switch(cpu=Alias("other"))  # error
+Alias(Wrong())  # error

@@ -9,6 +9,7 @@ import typer
 
 from eventbraid.cli.comparing import compare
 from eventbraid.cli.inspecting import check, describe, graph
+from eventbraid.cli.replaying import replay
 from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
 from eventbraid.cli.showing import show_error
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, compare, check, describe, graph, serve, status, stop):
+for command in (run, compare, replay, check, describe, graph, serve, status, stop):
     app.command()(command)
 
 

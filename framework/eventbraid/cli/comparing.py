@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from eventbraid.cli.options import Events, JobFile, Json, Servers, Settings, Streams, parse_settings, write_json
+from eventbraid.cli.options import (
+    Accelerators,
+    Events,
+    JobFile,
+    Json,
+    Seed,
+    Servers,
+    Settings,
+    Streams,
+    parse_accelerators,
+    parse_settings,
+    write_json,
+)
 from eventbraid.cli.showing import console
 
 __all__ = ["compare"]
@@ -19,6 +31,8 @@ def compare(
     streams: Streams = None,
     repeats: Annotated[int, typer.Option(min=1, help="runs of each mode")] = 3,
     server: Servers = None,
+    accelerators: Accelerators = None,
+    seed: Seed = None,
     set_: Settings = None,
     output: Annotated[Path, typer.Option(metavar="PNG", help="the picture, or a folder for it")] = Path("compare.png"),
     json: Json = None,
@@ -32,6 +46,8 @@ def compare(
         streams=streams,
         repeats=repeats,
         servers=server or (),
+        accelerators=parse_accelerators(accelerators),
+        seed=seed,
         settings=parse_settings(set_),
         picture=output / "compare.png" if output.is_dir() else output,
     )

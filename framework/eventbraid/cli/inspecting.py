@@ -9,25 +9,33 @@ from typing import Annotated, Any
 
 import typer
 
-from eventbraid.cli.options import JobFile, Json, Servers, Settings, loaded, write_json, write_text
+from eventbraid.cli.options import Accelerators, JobFile, Json, Servers, Settings, loaded, write_json, write_text
 from eventbraid.cli.showing import console, users_line
 from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.event import Input, Output
 from eventbraid.fitting import type_name
 from eventbraid.graph import as_dict, draw
+from eventbraid.job import Job
 from eventbraid.loading import load_module
+from eventbraid.module import Module
 from eventbraid.parameters import Configurable
-from eventbraid.plan import make_plan
+from eventbraid.plan import Plan, make_plan
 
 __all__ = ["check", "describe", "description", "graph"]
 
 
-def check(job: JobFile, server: Servers = None, set_: Settings = None, json: Json = None) -> None:
+def check(
+    job: JobFile,
+    server: Servers = None,
+    accelerators: Accelerators = None,
+    set_: Settings = None,
+    json: Json = None,
+) -> None:
     """Name every fault of a job, without reading an event; exit code 2 if there is one."""
     faults: list[str] = []
     warnings: tuple[str, ...] = ()
     try:
-        plan = make_plan(loaded(job, servers=server, settings=set_))
+        plan = make_plan(loaded(job, servers=server, accelerators=accelerators, settings=set_))
     except ConfigurationError as error:
         faults = [str(fault) for fault in error.faults]
         write_json({"faults": faults, "warnings": list(warnings)}, json)
@@ -44,31 +52,36 @@ def graph(
     job: JobFile,
     form: Annotated[str, typer.Option("--format", help="mermaid or dot")] = "mermaid",
     output: Annotated[Path | None, typer.Option(help="a file in place of standard output")] = None,
+    accelerators: Accelerators = None,
     set_: Settings = None,
     json: Json = None,
 ) -> None:
     """Draw a job: data flow, paths, external work; with --json its nodes, edges and paths."""
     if form not in ("mermaid", "dot"):
         raise ConfigurationError(f"must be mermaid or dot, not {form!r}", "--format")
-    plan = make_plan(loaded(job, settings=set_))
+    plan = make_plan(loaded(job, accelerators=accelerators, settings=set_))
     write_json(as_dict(plan), json)
     if output is not None or json is None:
         write_text(draw(plan, "mermaid" if form == "mermaid" else "dot"), output or Path("-"))
 
 
 def describe(
-    class_: Annotated[str, typer.Argument(metavar="CLASS", help="package.module:Class or file.py:Class")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="package.module:Class, file.py:Class, or job.py:label for a module")
+    ],
+    accelerators: Accelerators = None,
     json: Json = None,
 ) -> None:
-    """Show the parameters, inputs and outputs of a module, source or output."""
-    found = description(find_class(class_))
+    """Show the parameters, inputs and outputs of a module, source or output; of a job's module also their values."""
+    found = find_description(name, accelerators)
     if json is not None:
         write_json(found, json)
         return
     from rich.table import Table
 
     out = console(stderr=False)
-    out.print(f"{found['name']}: {found['doc']}".removesuffix(": "))
+    parts = [found.get("label"), found.get("case") and f"case {found['case']}", found["name"], found["doc"]]
+    out.print(": ".join(part for part in parts if part))
     for what in ("parameters", "inputs", "outputs"):
         if found[what]:
             columns = list(found[what][0])
@@ -78,11 +91,14 @@ def describe(
             out.print(table)
 
 
-def find_class(name: str) -> type[Configurable]:
-    """The class of "package.module:Class" or "file.py:Class"; raises `ConfigurationError` with the nearest name."""
+def find_description(name: str, accelerators: str | None = None) -> dict[str, Any]:
+    """The description of "package.module:Class", "file.py:Class" or "job.py:label"; a class goes before a label.
+
+    Raises `ConfigurationError` with the nearest name, and with every fault of a job.
+    """
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
-        raise ConfigurationError("must be package.module:Class or file.py:Class", repr(name))
+        raise ConfigurationError("must be package.module:Class, file.py:Class or job.py:label", repr(name))
     if where.endswith(".py"):
         module: Any = load_module(where)
     else:
@@ -90,11 +106,28 @@ def find_class(name: str) -> type[Configurable]:
     classes = {
         key: each for key, each in vars(module).items() if isinstance(each, type) and issubclass(each, Configurable)
     }
-    found = getattr(module, attribute, None)
-    if not (isinstance(found, type) and issubclass(found, Configurable)):
-        fault = Fault(where, f"has no module, source or output {attribute!r}", nearest(attribute, classes))
-        raise ConfigurationError([fault], where)
-    return found
+    if attribute in classes:
+        return description(classes[attribute])
+    labels: set[str] = set()
+    if where.endswith(".py") and any(isinstance(each, Job) for each in vars(module).values()):
+        job = loaded(Path(where), accelerators=accelerators)
+        if attribute in job.modules:
+            return _description_of(attribute, make_plan(job))
+        labels.update(job.modules)
+    fault = Fault(where, f"has no module, source or output {attribute!r}", nearest(attribute, [*classes, *labels]))
+    raise ConfigurationError([fault], where)
+
+
+def _description_of(label: str, plan: Plan) -> dict[str, Any]:
+    """The description of the module that a job has under a label, the values that it was given beside it."""
+    label = plan.aliases.get(label, label)
+    (module,) = (node.module for node in plan.nodes if node.label == label)
+    found = description(type(module))
+    given = module.settings()
+    labels = {token.name: token.label for token in module.tokens()} if isinstance(module, Module) else {}
+    parameters = [{**row, "value": repr(given[row["name"]])} for row in found["parameters"]]
+    inputs = [{**row, "label": labels[row["name"]]} for row in found["inputs"]]
+    return {**found, "label": label, "case": plan.cases.get(label), "parameters": parameters, "inputs": inputs}
 
 
 def _imported(name: str) -> Any:

@@ -16,13 +16,16 @@ from eventbraid.job import Job
 from eventbraid.loading import load_job
 
 __all__ = [
+    "Accelerators",
     "Events",
     "JobFile",
     "Json",
+    "Seed",
     "Servers",
     "Settings",
     "Streams",
     "loaded",
+    "parse_accelerators",
     "parse_settings",
     "write_json",
     "write_text",
@@ -38,7 +41,20 @@ Servers: TypeAlias = Annotated[
 ]
 Settings: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="LABEL.PARAMETER=VALUE", help="change a parameter of a module or of `source`"),
+    typer.Option(
+        "--set",
+        metavar="LABEL.PARAMETER=VALUE",
+        help="change a parameter of a module or of `source`; of a switch LABEL.CASE.PARAMETER",
+    ),
+]
+Accelerators: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--accelerators", metavar="NAME,NAME", help="what switches choose from: gpu,cpu", show_default="found out"
+    ),
+]
+Seed: TypeAlias = Annotated[
+    int | None, typer.Option("--seed", help="what all random numbers depend on", show_default="the job's")
 ]
 
 
@@ -75,17 +91,31 @@ def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
     return found
 
 
+def parse_accelerators(names: str | None) -> tuple[str, ...] | None:
+    """The names between commas."""
+    return None if names is None else tuple(name.strip() for name in names.split(",") if name.strip())
+
+
 def loaded(
     file: Path,
     *,
     events: int | None = None,
     streams: int | None = None,
     servers: Sequence[str] | None = None,
+    accelerators: str | None = None,
+    seed: int | None = None,
     settings: Sequence[str] | None = None,
 ) -> Job:
     """The job of a file with the options of a command."""
     changes = parse_settings(settings)
-    return load_job(file).replace(events=events, streams=streams, servers=servers or None, settings=changes)
+    return load_job(file).replace(
+        events=events,
+        streams=streams,
+        servers=servers or None,
+        accelerators=parse_accelerators(accelerators),
+        seed=seed,
+        settings=changes,
+    )
 
 
 def write_json(result: Mapping[str, Any], file: Path | None) -> None:

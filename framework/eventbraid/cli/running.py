@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from eventbraid.cli.options import Events, JobFile, Json, Servers, Settings, Streams, loaded, write_json
+from eventbraid.cli.options import (
+    Accelerators,
+    Events,
+    JobFile,
+    Json,
+    Seed,
+    Servers,
+    Settings,
+    Streams,
+    loaded,
+    write_json,
+)
 from eventbraid.cli.showing import console, show_summary
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
@@ -27,6 +38,8 @@ def run(
     events: Events = None,
     streams: Streams = None,
     server: Servers = None,
+    accelerators: Accelerators = None,
+    seed: Seed = None,
     set_: Settings = None,
     control: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="offer the job control service there; off by default")
@@ -38,7 +51,9 @@ def run(
     json: Json = None,
 ) -> None:
     """Run a job and show its summary."""
-    made = loaded(job, events=events, streams=streams, servers=server, settings=set_)
+    made = loaded(
+        job, events=events, streams=streams, servers=server, accelerators=accelerators, seed=seed, settings=set_
+    )
     make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
     seconds = parse_duration(max_time) if max_time is not None else None

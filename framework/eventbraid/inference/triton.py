@@ -21,6 +21,7 @@ from eventbraid.errors import (
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import metadata_from, parse_answer, protocol, request_bytes, request_head
+from eventbraid.whereabouts import waiting_on
 
 __all__ = ["TritonClient", "server_error"]
 
@@ -58,8 +59,13 @@ class _Server:
         return f"_Server({self.address}, {self.outstanding} outstanding)"
 
 
+async def _close(servers: Sequence[_Server]) -> None:
+    for server in servers:
+        await server.channel.close()
+
+
 class TritonClient:
-    """Inference on one or several servers, bound to the event loop on which it is first used.
+    """Inference on one or several servers, with channels of its own for every event loop that uses it.
 
     A request goes to the server of the model with the least outstanding work. One that found its server
     away is tried again after a jittered pause, elsewhere where there is an elsewhere, until its deadline.
@@ -69,8 +75,8 @@ class TritonClient:
         if not servers:
             raise ConfigurationError("a client needs at least one server", "servers")
         self._addresses = [check_address(address) for address in servers]
-        self._servers: list[_Server] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._servers: dict[asyncio.AbstractEventLoop, list[_Server]] = {}
+        """A channel works on the loop alone on which it was made; in threads mode there is one in each thread."""
         self._heads: dict[tuple[Any, ...], bytes] = {}
         self._closed = False
 
@@ -81,12 +87,10 @@ class TritonClient:
         if self._closed:
             raise ServerError("this client is closed", server=", ".join(self._addresses))
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-            self._servers = [_Server(address) for address in self._addresses]
-        if self._loop is not loop:
-            raise ServerError("this client belongs to another event loop; make one client for each loop")
-        return self._servers
+        servers = self._servers.get(loop)
+        if servers is None:
+            servers = self._servers[loop] = [_Server(address) for address in self._addresses]
+        return servers
 
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
         """See `InferenceClient.metadata`."""
@@ -130,8 +134,16 @@ class TritonClient:
     async def aclose(self) -> None:
         """Close the channels; requests in flight end as cancelled, and none is taken from here on."""
         self._closed = True
+        here = asyncio.get_running_loop()
         while self._servers:
-            await self._servers.pop().channel.close()
+            loop, servers = self._servers.popitem()
+            closing = _close(servers)
+            if loop is here:
+                await closing
+            elif loop.is_closed():
+                closing.close()
+            else:  # that of a thread which waits for work
+                await asyncio.to_thread(loop.run_until_complete, closing)
 
     def _head(self, model: str, version: str, inputs: Tensors, outputs: Sequence[str]) -> bytes:
         shapes = tuple((name, protocol_type(array), array.shape) for name, array in inputs.items())
@@ -177,7 +189,7 @@ class TritonClient:
         if not isinstance(error, RequestError):
             return error
         served: list[tuple[str, str]] = []
-        for server in self._servers:
+        for server in self._open():
             try:
                 request = protocol().RepositoryIndexRequest()
                 index = await self._ask(server, model, server.stub.RepositoryIndex, request, deadline)
@@ -196,7 +208,8 @@ class TritonClient:
         if left <= 0:
             raise ServerTimeout("the deadline passed", server=server.address, model=model)
         try:
-            return await call(request, timeout=left)
+            with waiting_on(server.address):
+                return await call(request, timeout=left)
         except grpc.aio.AioRpcError as error:
             raise server_error(error.code().name, error.details() or "", server.address, model) from error
 

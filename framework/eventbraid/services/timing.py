@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from eventbraid.plan import Plan
 from eventbraid.services.listener import Listener
@@ -44,6 +44,8 @@ class Timing(Listener):
     def __init__(self) -> None:
         self.labels: tuple[str, ...] = ()
         self._times: list[ModuleTimes] = []
+        self._runs: dict[tuple[int, int], list[float]] = {}
+        """For the steps along a walk, by the first node and their number, the stamps of several events."""
         self._nodes: list[int] = []
         self._stamps: list[float] = []
 
@@ -67,37 +69,56 @@ class Timing(Listener):
             times.max_seconds = seconds
 
     def walked(self, number: int, nodes: Sequence[int], stamps: Sequence[float]) -> None:
-        mine = self._nodes
-        mine += nodes
-        mine.append(BREAK)
+        if nodes.__class__ is range:
+            key = nodes[0], len(nodes)
+            run = self._runs.get(key)
+            if run is None:
+                run = self._runs[key] = []
+            run += stamps
+            if len(run) > FOLD:
+                self._fold_run(*key)
+            return
+        self._nodes += nodes
+        self._nodes.append(BREAK)
         self._stamps += stamps
-        if len(mine) > FOLD:
+        if len(self._nodes) > FOLD:
             self._fold()
 
+    def _fold_run(self, first: int, size: int) -> None:
+        """Add up what was noted of the same steps of several events."""
+        import numpy as np
+
+        seconds = np.diff(np.array(self._runs.pop((first, size))).reshape(-1, size + 1))
+        self._add(range(first, first + size), [len(seconds)] * size, seconds.sum(axis=0), seconds.max(axis=0))
+
     def _fold(self) -> None:
-        """Add up what was only noted so far."""
+        """Add up what was noted of any steps."""
         import numpy as np
 
         nodes, stamps = np.array(self._nodes), np.array(self._stamps)
         self._nodes.clear()
         self._stamps.clear()
-        if not len(nodes):
-            return
         own = nodes[:-1] != BREAK
         seconds, nodes = np.diff(stamps)[own], nodes[:-1][own]
-        size = len(self._times)
-        calls, sums = np.bincount(nodes, minlength=size), np.bincount(nodes, seconds, size)
-        longest = np.zeros(size)
-        np.maximum.at(longest, nodes, seconds)
-        for times, count, total, most in zip(self._times, calls.tolist(), sums.tolist(), longest.tolist(), strict=True):
+        order = np.argsort(nodes, kind="stable")
+        kinds, first, calls = np.unique(nodes[order], return_index=True, return_counts=True)
+        sums, most = np.add.reduceat(seconds[order], first), np.maximum.reduceat(seconds[order], first)
+        self._add(kinds.tolist(), calls.tolist(), sums, most)
+
+    def _add(self, nodes: Sequence[int], calls: Sequence[int], sums: Any, most: Any) -> None:
+        for node, count, total, longest in zip(nodes, calls, sums.tolist(), most.tolist(), strict=True):
+            times = self._times[node]
             times.calls += count
             times.cpu_seconds += total
-            times.max_seconds = max(times.max_seconds, most)
+            times.max_seconds = max(times.max_seconds, longest)
 
     @property
     def times(self) -> list[ModuleTimes]:
         """The times of each node of the plan."""
-        self._fold()
+        for key in list(self._runs):
+            self._fold_run(*key)
+        if self._nodes:
+            self._fold()
         return self._times
 
     def by_label(self) -> dict[str, ModuleTimes]:

@@ -2,7 +2,26 @@
 
 from eventbraid.studies.compare import compare, compare_async
 from eventbraid.studies.comparison import Comparison, Figures, Spread
+from eventbraid.studies.dataflow import Algorithm, Dataflow, read_dataflow, read_times
 from eventbraid.studies.measurement import Measurement, Step
+from eventbraid.studies.offload import Offload
+from eventbraid.studies.replay import Replay, replay
 from eventbraid.studies.sameness import Difference
 
-__all__ = ["Comparison", "Difference", "Figures", "Measurement", "Spread", "Step", "compare", "compare_async"]
+__all__ = [
+    "Algorithm",
+    "Comparison",
+    "Dataflow",
+    "Difference",
+    "Figures",
+    "Measurement",
+    "Offload",
+    "Replay",
+    "Spread",
+    "Step",
+    "compare",
+    "compare_async",
+    "read_dataflow",
+    "read_times",
+    "replay",
+]

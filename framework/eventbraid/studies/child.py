@@ -90,6 +90,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         events=request["events"],
         streams=request["streams"],
         servers=request["servers"] or None,
+        accelerators=request["accelerators"],
+        seed=request["seed"],
         settings=request["settings"],
     )
     outputs, files = redirected(job, Path(request["folder"]))

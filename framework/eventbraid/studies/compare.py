@@ -37,6 +37,8 @@ def compare(
     streams: int | None = None,
     repeats: int = 3,
     servers: Sequence[str] = (),
+    accelerators: Sequence[str] | None = None,
+    seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     picture: str | Path | None = Path("compare.png"),
     say: Callable[[str], None] = _say,
@@ -49,6 +51,8 @@ def compare(
             streams=streams,
             repeats=repeats,
             servers=servers,
+            accelerators=accelerators,
+            seed=seed,
             settings=settings,
             picture=picture,
             say=say,
@@ -63,6 +67,8 @@ async def compare_async(
     streams: int | None = None,
     repeats: int = 3,
     servers: Sequence[str] = (),
+    accelerators: Sequence[str] | None = None,
+    seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     picture: str | Path | None = Path("compare.png"),
     say: Callable[[str], None] = _say,
@@ -77,7 +83,14 @@ async def compare_async(
     if repeats < 1:
         raise ConfigurationError(f"repeats must be at least 1, not {repeats}", "compare")
     draw = _drawing(Path(picture)) if picture is not None else None
-    job = load_job(job_file).replace(events=events, streams=streams, servers=list(servers) or None, settings=settings)
+    job = load_job(job_file).replace(
+        events=events,
+        streams=streams,
+        servers=list(servers) or None,
+        accelerators=accelerators,
+        seed=seed,
+        settings=settings,
+    )
     plan = make_plan(job)
     if not job.outputs:
         say(f"note: job {job.name!r} has no output: there are no products to compare")
@@ -86,6 +99,8 @@ async def compare_async(
         "job_file": str(job_file),
         "events": events,
         "streams": streams,
+        "accelerators": job.available(),  # an embedded server is none of the job's own
+        "seed": job.seed,
         "settings": dict(settings or {}),
         "keep_steps": [window.keep_first, window.keep_last],
     }
