@@ -146,7 +146,7 @@ async def test_the_seconds_of_a_run_go_on_until_its_last_event_and_then_stay(mod
     run, _, task = steered(gate, mode)
     assert run.seconds == 0.0
     await gate.holds(1 if mode == "blocking" else 3)
-    assert 0 < run.seconds < run.seconds
+    assert 0 < run.seconds <= run.seconds
     gate.let_all()
     report = await ended(task)
     assert run.seconds == run.seconds == report.seconds > 0
@@ -723,3 +723,106 @@ async def test_an_event_that_waits_is_told_with_its_module_step_and_server(mode:
     ]
     assert {(where.event, where.number) for where in found} == {(EventID(1, 1, 1), 0)}
     assert found[0].since < found[1].since < found[2].since
+
+
+def labels(run: Run) -> list[tuple[int, str, str]]:
+    return [(where.number, where.label, where.step) for where in run.whereabouts()]
+
+
+@BRAIDED
+async def test_events_in_flight_are_told_oldest_first_each_with_all_that_it_waits_for(mode: Any) -> None:
+    gate, other = Gate(), Gate()
+    run, _, task = steered(gate, mode, more={"other": other})
+    await gate.holds(3)
+    await other.holds(3)
+    assert labels(run) == [(n, label, "analyze") for n in range(3) for label in ("gate", "other")]
+    other.let(1)
+    await other.holds(2)
+    await turns()
+    assert labels(run)[2:4] == [(1, "gate", "analyze"), (2, "gate", "analyze")]
+    gate.let_all()
+    other.let_all()
+    await ended(task)
+    assert run.whereabouts() == []
+
+
+class Serial(Gate):
+    kind = "serial"
+
+
+@BRAIDED
+async def test_an_event_in_a_queue_is_told_to_wait_for_its_turn(mode: Any) -> None:
+    gate = Serial()
+    run, _, task = steered(gate, mode)
+    await gate.holds(1)
+    await turns()
+    assert labels(run) == [(0, "gate", "analyze"), (1, "", "its turn"), (2, "", "its turn")]
+    gate.let_all()
+    await ended(task)
+
+
+@MODES
+async def test_nobody_waits_before_a_run_and_after_it(mode: Any) -> None:
+    gate = Gate()
+    gate.let_all()
+    run, _, task = steered(gate, mode)
+    assert run.whereabouts() == []
+    await ended(task)
+    assert run.whereabouts() == []
+
+
+async def test_an_event_that_waits_for_its_section_to_begin_is_told_to_wait_for_its_turn() -> None:
+    class LateSection(Analyzer):
+        kind = "shared"
+
+        async def begin_lumi(self, lumi: Section) -> None:
+            await told.wait()
+
+        def analyze(self, event: Event) -> None: ...
+
+    told = Told()
+    gate = Gate()
+    gate.let_all()
+    run, _, task = steered(gate, events=1, more={"late": LateSection()})
+    await told.came.wait()
+    await turns()
+    assert labels(run) == [(0, "", "its turn")]
+    told.set()
+    await ended(task)
+
+
+async def test_who_waits_on_two_servers_one_within_the_other_is_told_with_the_inner_one() -> None:
+    class Nested(Analyzer):
+        async def analyze(self, event: Event) -> None:
+            with waiting_on("outer:1"):
+                await one.wait()
+                with waiting_on("inner:2"):
+                    await two.wait()
+                await three.wait()
+            await four.wait()
+
+    one, two, three, four = told = [Told() for _ in range(4)]
+    run, _, task = steered(Gate(), events=1, more={"gate": Nested()})
+    servers: list[str] = []
+    for each in told:
+        await each.came.wait()
+        await turns()
+        servers += [where.server for where in run.whereabouts()]
+        each.set()
+    await ended(task)
+    assert servers == ["outer:1", "inner:2", "outer:1", ""]
+
+
+def test_outside_a_task_nobody_is_told_to_wait() -> None:
+    async def main() -> None:
+        inside: list[bool] = []
+
+        def callback() -> None:
+            with waiting_on("gpu-3:8001"):
+                inside.append(True)
+
+        asyncio.get_running_loop().call_soon(callback)
+        await turns(2)
+        assert inside
+
+    asyncio.run(main())
