@@ -601,17 +601,16 @@ async def test_after_its_time_a_long_job_reads_no_more_and_ends_well(mode: Any) 
     report = await ended(task)
     assert 0 < report.events.read == report.events.passed == flights.ended < 10**9
     assert (report.interrupted, run.reason) == (True, "0.05 s have passed")
-    assert report.seconds >= 0.05
 
 
 @MODES
 async def test_after_its_time_what_is_in_flight_still_ends(mode: Any) -> None:
     gate = Gate()
-    run, flights, task = steered(gate, mode, events=10**9, max_time=0.01)
+    run, flights, task = steered(gate, mode, events=10**9, max_time=0.15)
     most = 1 if mode == "blocking" else 3
     await gate.holds(most)
-    await has_passed(0.02)
-    assert run.reason == "0.01 s have passed"
+    await has_passed(0.2)
+    assert run.reason == "0.15 s have passed"
     gate.let_all()
     report = await ended(task)
     assert (report.events.passed, flights.begun) == (most, most)
@@ -639,10 +638,10 @@ async def test_a_job_that_ends_in_time_is_not_interrupted(mode: Any) -> None:
 @MODES
 async def test_a_stop_before_the_time_keeps_its_reason(mode: Any) -> None:
     gate = Gate()
-    run, _, task = steered(gate, mode, max_time=0.01)
+    run, _, task = steered(gate, mode, max_time=0.15)
     await gate.holds(1 if mode == "blocking" else 3)
     run.stop("enough")
-    await has_passed(0.02)
+    await has_passed(0.2)
     gate.let_all()
     await ended(task)
     assert run.reason == "enough"
