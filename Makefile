@@ -16,7 +16,7 @@ help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make compare the main job braided against blocking, with a picture'
 	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
-	@echo 'make soak    20,000 random jobs, braided against blocking'
+	@echo 'make soak    20,000 random jobs, braided against blocking, and a hundred storms'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml
@@ -39,7 +39,8 @@ test-all: $(INSTALLED)
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 soak: $(INSTALLED)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/scheduling
+	STORMS=100 $(BIN)/python -m pytest tests/scheduling/test_storm.py
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/scheduling -m 'not slow'
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -736,11 +736,6 @@ async def cancels_its_task(log: Log, x: int) -> None:
     await asyncio.sleep(0)
 
 
-CANCELLED_WITH_THE_JOB = pytest.mark.xfail(
-    strict=True, raises=asyncio.CancelledError, reason="in blocking mode the task of a module is that of the job"
-)
-
-
 @pytest.mark.parametrize(
     ("mode", "act"),
     [
@@ -750,7 +745,6 @@ CANCELLED_WITH_THE_JOB = pytest.mark.xfail(
             for act in (raises_cancelled, waits_and_raises_cancelled, awaits_what_is_cancelled)
         ),
         ("async", cancels_its_task),
-        pytest.param("blocking", cancels_its_task, marks=CANCELLED_WITH_THE_JOB),
     ],
 )
 @pytest.mark.parametrize("made_of", [Step, Away])
@@ -900,10 +894,7 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
     assert (log.of("takes"), output.discarded) == ([0], True)
 
 
-READS_ON = pytest.mark.xfail(strict=True, reason="who took no notice of the cancellation goes on, and reads all events")
-
-
-@pytest.mark.parametrize("mode", ["async", pytest.param("blocking", marks=READS_ON)])
+@ONE_LOOP
 async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over(mode: Any) -> None:
     log, released = Log(), asyncio.Event()
 
@@ -993,7 +984,7 @@ class Valve:
             return
         released = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._open.append(lambda: loop.call_soon_threadsafe(released.set))
+        self._open.append(lambda: loop.is_closed() or loop.call_soon_threadsafe(released.set))
         self.loop.call_soon_threadsafe(self.begun.set)
         try:
             await released.wait()
@@ -1014,10 +1005,7 @@ class Valve:
         return ended
 
 
-STUCK = pytest.mark.xfail(strict=True, reason="work in a thread is not told that it is cancelled, and waited for")
-
-
-@pytest.mark.parametrize("mode", ["async", pytest.param("threads", marks=STUCK)])
+@pytest.mark.parametrize("mode", ["async", "threads"])
 @pytest.mark.parametrize("name", ["external_timeout", "module_timeout"])
 async def test_a_job_does_not_wait_for_work_that_took_too_long(mode: Any, name: str) -> None:
     valve = Valve()
@@ -1034,7 +1022,7 @@ async def act_and_return(valve: Valve, x: int) -> int:
     return x
 
 
-@pytest.mark.parametrize("mode", ["async", pytest.param("threads", marks=STUCK)])
+@pytest.mark.parametrize("mode", ["async", "threads"])
 async def test_a_job_does_not_wait_for_work_of_an_event_that_was_given_up(mode: Any) -> None:
     valve = Valve()
 
@@ -1050,7 +1038,7 @@ async def test_a_job_does_not_wait_for_work_of_an_event_that_was_given_up(mode: 
     assert (valve.cancelled, task.result().cancelled) == (1, 1)
 
 
-@pytest.mark.parametrize("mode", ["async", "blocking", pytest.param("threads", marks=STUCK)])
+@pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 async def test_a_cancelled_job_does_not_wait_for_the_end_of_its_work(mode: Any) -> None:
     valve = Valve()
     module = type("Own", (Away,), {"external_work": lambda self, x: act_and_return(valve, x)})
@@ -1062,7 +1050,6 @@ async def test_a_cancelled_job_does_not_wait_for_the_end_of_its_work(mode: Any) 
     assert (valve.cancelled, task.cancelled(), output.discarded) == (1, True, True)
 
 
-@STUCK
 async def test_work_in_a_thread_that_is_late_does_not_keep_its_thread_from_the_next_events() -> None:
     valve = Valve()
     module = type(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from contextvars import ContextVar
 from time import thread_time
@@ -32,12 +31,6 @@ from eventbraid.testing import ListOutput, ListSource
 MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 BRAIDED = pytest.mark.parametrize("mode", ["async", "threads"])
 OFFLOADED = pytest.mark.parametrize("offload", [False, True])
-HANGS_AT_STOP = pytest.mark.xfail(
-    sys.version_info < (3, 12),
-    strict=True,
-    raises=TimeoutError,
-    reason="a future takes no StopIteration: its event never ends",
-)
 HANGS = 10.0
 """Seconds after which a run hangs."""
 
@@ -209,10 +202,7 @@ async def test_what_a_step_changes_in_its_context_in_a_thread_is_its_own(mode: A
     assert seen == ["lead and lead"] * 10
 
 
-NO_CONTEXT = pytest.mark.xfail(strict=True, reason="external work in a thread does not get the context of the job")
-
-
-@pytest.mark.parametrize("mode", ["async", "blocking", pytest.param("threads", marks=NO_CONTEXT)])
+@pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 async def test_external_work_sees_the_context_of_the_caller(mode: Any) -> None:
     class Sees(Away):
         async def external_work(self, acquired: int) -> int:
@@ -274,7 +264,7 @@ async def test_an_error_in_a_thread_is_told_as_if_it_were_inline(mode: Any, step
     assert told[0][0] == f"module 'm', step {step}, path 'p_m', event 1:1:2: {error.__name__}: a bad hit"
 
 
-@pytest.mark.parametrize("mode", [pytest.param("async", marks=HANGS_AT_STOP), "blocking"])
+@pytest.mark.parametrize("mode", ["async", "blocking"])
 @pytest.mark.parametrize("step", ["acquire", "filter"])
 async def test_an_event_ends_whose_step_in_a_thread_raises_what_ends_an_iteration(mode: Any, step: str) -> None:
     made, _ = job({"m": type("Iterates", (FailsIn,), {"offload": True})(step, StopIteration)}, on_error="skip")
@@ -451,7 +441,7 @@ class Alone(Plain):
         self.inside += 1
         if event[self.x] == 1:
             self.go_on.wait(0.2)
-        else:
+        elif event[self.x] == 2:
             self.go_on.set()
         self.inside -= 1
         event[self.value] = 1
@@ -473,14 +463,8 @@ async def test_a_bounded_step_in_a_thread_is_alone(mode: Any, bound: Any) -> Non
     assert (report.events.passed, alone.overlaps) == (30, 0)
 
 
-ABANDONED = pytest.mark.xfail(
-    strict=True, reason="a step in a thread that is cancelled gives its bound back while it still runs"
-)
-
-
 @BRAIDED
 @BOUNDS
-@ABANDONED
 async def test_a_bounded_step_in_a_thread_is_alone_also_after_one_that_took_too_long(mode: Any, bound: Any) -> None:
     alone = type("Bound", (Alone,), {**bound, "module_timeout": 0.05})(threading.Event())
     made, _ = job({"m": alone}, 3, on_error="skip", streams=3)
@@ -490,7 +474,6 @@ async def test_a_bounded_step_in_a_thread_is_alone_also_after_one_that_took_too_
 
 
 @BRAIDED
-@ABANDONED
 async def test_a_copy_of_a_module_is_not_called_while_a_thread_still_runs_a_late_step_of_it(mode: Any) -> None:
     go_on, all_of_them = threading.Event(), list[Alone]()
 
@@ -661,18 +644,9 @@ class Collects(Away):
         return ended
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        "async",
-        pytest.param(
-            "threads", marks=pytest.mark.xfail(strict=True, reason="the futures of one thread are set by another")
-        ),
-    ],
-)
-async def test_edge_01_a_module_that_collects_the_requests_of_three_events_gets_its_answers(mode: Any) -> None:
+async def test_edge_01_a_module_that_collects_the_requests_of_three_events_gets_its_answers() -> None:
     collects = Collects()
     made, output = job({"m": collects}, 9, keep=("m",), streams=3)
-    task = asyncio.create_task(Run(made, mode).run())
+    task = asyncio.create_task(Run(made, "async").run())
     assert await collects.ends(task)
     assert [row.products["m"] for row in output.rows] == [10 * n for n in range(9)]

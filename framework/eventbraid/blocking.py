@@ -114,6 +114,7 @@ class Blocking:
         passing = _Passing(self, event)
         limit = asyncio.timeout(self._plan.deadline)
         late_in = [(0, "")]
+        timer = None
         if self._plan.deadline is not None:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._plan.deadline, lambda: late_in.append((self._node, self._step)))
@@ -134,7 +135,7 @@ class Blocking:
             node, step = late_in[-1]
             results = passing.fail(node, late(self._plan, node, step, event.id))
             passing.stops = self._plan.nodes[node].on_error == "stop"
-        if self._plan.deadline is not None:
+        if timer is not None:
             timer.cancel()
         if block is not None and self._sections is not None:
             self._sections.leave(block)
@@ -193,7 +194,9 @@ class Blocking:
 
 async def _answer(step: str, answer: Any) -> Any:
     if step == EXTERNAL_WORK or hasattr(answer, "__await__"):
-        return await answer
+        answer = await answer
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # the module took no notice
     return answer
 
 

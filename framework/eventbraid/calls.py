@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from time import thread_time
 from typing import Any, Final, TypeAlias
@@ -15,6 +15,9 @@ __all__ = ["Call", "Threads", "TimedOut", "offloaded", "threaded", "within"]
 Call: TypeAlias = Callable[..., Any]
 
 OFFLOAD_THREADS: Final = 8
+
+
+_Elsewhere: TypeAlias = "tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]"
 
 
 class TimedOut(Exception):
@@ -48,13 +51,15 @@ class Threads:
             self._blocking = ThreadPoolExecutor(self._sizes[1], thread_name_prefix="external")
         return self._blocking
 
-    def wait_for(self, work: Callable[[Any], Awaitable[Any]], acquired: Any) -> Any:
-        """Run external work on this thread's loop until it is over."""
+    def wait_for(self, work: Callable[[Any], Awaitable[Any]], acquired: Any, under_way: list[_Elsewhere]) -> Any:
+        """Run external work on this thread's loop until it is over; `under_way` gets its task."""
         loop: asyncio.AbstractEventLoop | None = getattr(self._local, "loop", None)
         if loop is None:
             loop = self._local.loop = asyncio.new_event_loop()
             self._loops.append(loop)
-        return loop.run_until_complete(work(acquired))
+        task = loop.create_task(_awaited(work, acquired))
+        under_way.append((loop, task))
+        return loop.run_until_complete(task)
 
     async def aclose(self) -> None:
         """Wait for what still runs, then give up the threads."""
@@ -66,31 +71,61 @@ class Threads:
         self._loops.clear()
 
 
+async def _awaited(work: Callable[[Any], Awaitable[Any]], acquired: Any) -> Any:
+    return await work(acquired)
+
+
 def offloaded(call: Call, threads: Threads, node: int, spent: dict[int, float]) -> Call:
-    """The same call in a thread, with the caller's context; its CPU time is added to `spent[node]`, in seconds."""
+    """The same call in a thread, with the caller's context; its CPU time is added to `spent[node]`, in seconds.
+
+    A thread cannot be interrupted: where the step is cancelled, its end is awaited.
+    """
 
     def in_thread(*arguments: Any) -> Any:
         began = thread_time()
         try:
             return call(*arguments)
+        except StopIteration as error:  # no future takes one
+            raise RuntimeError("the step raised StopIteration") from error
         finally:
             spent[node] = spent.get(node, 0.0) + thread_time() - began
 
     async def offload(*arguments: Any) -> Any:
-        loop, context = asyncio.get_running_loop(), copy_context()
-        return await loop.run_in_executor(threads.offload, lambda: context.run(in_thread, *arguments))
+        job = threads.offload.submit(copy_context().run, in_thread, *arguments)
+        return await _until_over(job, lambda: None)
 
     return offload
 
 
 def threaded(work: Callable[[Any], Awaitable[Any]], threads: Threads) -> Callable[[Any], Awaitable[Any]]:
-    """The same external work as a blocking call in a thread."""
+    """The same external work as a blocking call in a thread, which is told where it is cancelled."""
 
     async def external_work(acquired: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads.blocking, threads.wait_for, work, acquired)
+        under_way: list[_Elsewhere] = []
+
+        def cancel() -> None:
+            for their_loop, task in under_way:
+                their_loop.call_soon_threadsafe(task.cancel)
+
+        job = threads.blocking.submit(copy_context().run, threads.wait_for, work, acquired, under_way)
+        return await _until_over(job, cancel)
 
     return external_work
+
+
+async def _until_over(job: Future[Any], cancel: Callable[[], None]) -> Any:
+    """What a thread answers; where the caller is cancelled, the thread is told so and its end is awaited."""
+    answer = asyncio.wrap_future(job)
+    answer.add_done_callback(lambda over: over.cancelled() or over.exception())  # seen, whoever asks for it
+    try:
+        return await asyncio.shield(answer)
+    except asyncio.CancelledError:
+        if not job.cancel():
+            cancel()
+            loop, over = asyncio.get_running_loop(), asyncio.Event()
+            job.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
+            await over.wait()
+        raise
 
 
 class Allowance:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from eventbraid.calls import Allowance, Call, Threads, TimedOut, offloaded, threaded, within
 from eventbraid.errors import ModuleError
 from eventbraid.event import Event, EventID
+from eventbraid.external_work import ExternalModule
 from eventbraid.job import Mode
 from eventbraid.module import Module
 from eventbraid.outputs.base import OutputModule, Row
@@ -93,7 +94,9 @@ class Copies:
         if module.offload and self._mode != "blocking":
             acquire = acquire and offloaded(acquire, self._threads, node.index, spent)
             final = offloaded(final, self._threads, node.index, spent)
-        if work is not None and self._mode == "threads":
+        # What a module collects over events belongs to one loop.
+        holds_back = isinstance(module, ExternalModule) and module.holds_back()
+        if work is not None and self._mode == "threads" and not holds_back:
             work = threaded(work, self._threads)
         if work is not None and module.external_timeout is not None:
             work = within(work, module.external_timeout, "the external work")

@@ -87,9 +87,11 @@ class _Token(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def bind_like(self, other: Self) -> None:
+    def bind_like(self, other: _Token[T]) -> None:
         """Belong to the running job that another copy's token belongs to."""
-        self.slot = other.slot
+        for name in ("slot", "freezes"):
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
 
     def __copy__(self) -> Self:
         made: Any = object.__new__(type(self))
@@ -141,9 +143,6 @@ class Output(_Token[T]):
         """Belong to a running job: put at this slot."""
         self.slot = slot
         self.freezes = not is_plain(self.type)
-
-    def bind_like(self, other: Self) -> None:
-        self.slot, self.freezes = other.slot, other.freezes
 
     def __repr__(self) -> str:
         return f"Output({self.name})"

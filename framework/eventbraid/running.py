@@ -28,9 +28,10 @@ from eventbraid.services.audience import Audience
 from eventbraid.transitions import Transitions
 from eventbraid.whereabouts import Whereabouts
 
-MOST_STREAMS: Final = 10_000
+__all__ = ["MOST_STREAMS", "Run", "Service", "run", "run_async"]
 
-__all__ = ["Run", "Service", "run", "run_async"]
+MOST_STREAMS: Final = 10_000
+"""Events that may be in flight at most where that is changed while a job runs."""
 
 Service: TypeAlias = "Callable[[Run], contextlib.AbstractAsyncContextManager[object]]"
 """Something that accompanies a run while events are processed."""

@@ -113,7 +113,7 @@ class Scheduler:
         """Drivers that have nothing to do."""
         self._loading = self._writing = False
         self._writes = ledger.writes
-        self._cancelled = False
+        self._running = self._cancelled = False
         self._sections = Sections(plan, streams[0], self._start_section_step) if plan.lumis else None
         self._flushers = [
             node.index
@@ -146,6 +146,7 @@ class Scheduler:
         """
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
+        self._running = True
         self.wake()
         try:
             await self._over
@@ -220,7 +221,7 @@ class Scheduler:
 
     def wake(self) -> None:
         """Let a driver go on if nobody holds the turn: one that is idle, or a new one."""
-        if self._turn is None and not self._cancelled:
+        if self._turn is None and self._running and not self._cancelled:
             self._turn = Turn(None)
             if self._idle:
                 self._idle.pop().set_result(None)

@@ -13,7 +13,8 @@ from eventbraid.cli.replaying import replay
 from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
 from eventbraid.cli.showing import show_error
-from eventbraid.cli.steering import status, stop
+from eventbraid.cli.steering import drain, resume, status, stop, streams, where
+from eventbraid.cli.top import top
 from eventbraid.errors import EventbraidError
 
 __all__ = ["app", "main"]
@@ -26,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, compare, replay, check, describe, graph, serve, status, stop):
+COMMANDS = (run, compare, replay, check, describe, graph, serve, status, top, where, drain, resume, streams, stop)
+for command in COMMANDS:
     app.command()(command)
 
 

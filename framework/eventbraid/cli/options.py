@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -16,6 +16,7 @@ from eventbraid.job import Job
 from eventbraid.loading import load_job
 
 __all__ = [
+    "TOKEN_VARIABLE",
     "Accelerators",
     "Events",
     "JobFile",
@@ -30,6 +31,9 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+TOKEN_VARIABLE: Final = "EVENTBRAID_CONTROL_TOKEN"
+"""The token of the job control, for the job and for those who ask it; in a command all users of a machine see it."""
 
 JobFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="JOB", help="the Python file of the job", show_default=False)

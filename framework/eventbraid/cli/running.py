@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from eventbraid.cli.options import (
+    TOKEN_VARIABLE,
     Accelerators,
     Events,
     JobFile,
@@ -47,6 +48,10 @@ def run(
     max_time: Annotated[
         str | None, typer.Option(metavar="DURATION", help="read no more events after that, as in 90s or 2h")
     ] = None,
+    control_token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", envvar=TOKEN_VARIABLE, help="that callers of the job control need"),
+    ] = None,
     timing: Annotated[bool, typer.Option(help="measure every module")] = True,
     json: Json = None,
 ) -> None:
@@ -57,7 +62,7 @@ def run(
     make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
     seconds = parse_duration(max_time) if max_time is not None else None
-    services = [_control(control)] if control else []
+    services = [_control(control, control_token)] if control else []
     try:
         with Progress(_expected(made)) as progress:
             report = run_job(made, chosen, listeners=[progress], timing=timing, services=services, max_time=seconds)
@@ -76,14 +81,14 @@ def _expected(job: Job) -> int | None:
     return min(known, default=None)
 
 
-def _control(address: str) -> Service:
+def _control(address: str, token: str | None) -> Service:
     from eventbraid.control import check_control_address, controlled
 
-    check_control_address(address)
+    check_control_address(address, token)
 
     @asynccontextmanager
     async def service(run: Run) -> AsyncGenerator[None]:
-        async with controlled(run, address) as bound:
+        async with controlled(run, address, token) as bound:
             console().print(f"job control at {bound}")
             yield
 

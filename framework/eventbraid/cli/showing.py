@@ -14,7 +14,7 @@ from eventbraid.report import Report
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "show_error", "show_status", "show_summary", "users_line"]
+__all__ = ["console", "show_error", "show_status", "show_summary", "show_where", "users_line"]
 
 
 PATH_STATES = ("pass", "fail", "exception", "not_run")
@@ -129,7 +129,25 @@ def show_status(status: Mapping[str, Any]) -> None:
         out.print(f"  path {path['name']}: {counts}")
     for module in status["modules"]:
         away = f", {module['external_seconds']:.3f} s external" if module["external_seconds"] else ""
-        out.print(f"  module {module['label']}: {module['calls']} calls, {module['cpu_seconds']:.3f} s of CPU{away}")
+        now = f", {module['waiting']} events there now" if module["waiting"] else ""
+        out.print(
+            f"  module {module['label']}: {module['calls']} calls, {module['cpu_seconds']:.3f} s of CPU{away}{now}"
+        )
+
+
+def show_where(where: Mapping[str, Any]) -> None:
+    """What the events in flight wait for."""
+    out, left = console(), where["total"] - len(where["events"])
+    if not where["total"]:
+        out.print("no event waits")
+    for each in where["events"]:
+        server = f" at {each['server']}" if each["server"] else ""
+        out.print(
+            f"event {each['event']} (number {each['number']}): {each['label']}, {each['step']}{server}, "
+            f"for {each['seconds']:.3f} s"
+        )
+    if left:
+        out.print(f"and {left} more")
 
 
 def _right(name: str) -> Any:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ventbraid/job/v1/job.proto\x12\x11\x65ventbraid.job.v1\"\x0f\n\rStatusRequest\"\xea\x01\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0f\n\x07streams\x18\x03 \x01(\r\x12\r\n\x05state\x18\t \x01(\t\x12\x10\n\x08stopping\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12)\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x19.eventbraid.job.v1.Events\x12&\n\x05paths\x18\x07 \x03(\x0b\x32\x17.eventbraid.job.v1.Path\x12*\n\x07modules\x18\x08 \x03(\x0b\x32\x19.eventbraid.job.v1.Module\"\x8e\x01\n\x06\x45vents\x12\x0c\n\x04read\x18\x01 \x01(\x04\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0e\n\x06passed\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x14\n\x0cnot_selected\x18\x05 \x01(\x04\x12\x12\n\nper_second\x18\x06 \x01(\x01\x12\x19\n\x11recent_per_second\x18\x07 \x01(\x01\"T\n\x04Path\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04pass\x18\x02 \x01(\x04\x12\x0c\n\x04\x66\x61il\x18\x03 \x01(\x04\x12\x11\n\texception\x18\x04 \x01(\x04\x12\x0f\n\x07not_run\x18\x05 \x01(\x04\"U\n\x06Module\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x13\n\x0b\x63pu_seconds\x18\x03 \x01(\x01\x12\x18\n\x10\x65xternal_seconds\x18\x04 \x01(\x01\"\x1d\n\x0bStopRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\",\n\tStopReply\x12\x0f\n\x07stopped\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t2\x9e\x01\n\nJobControl\x12J\n\x06Status\x12 .eventbraid.job.v1.StatusRequest\x1a\x1e.eventbraid.job.v1.StatusReply\x12\x44\n\x04Stop\x12\x1e.eventbraid.job.v1.StopRequest\x1a\x1c.eventbraid.job.v1.StopReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ventbraid/job/v1/job.proto\x12\x11\x65ventbraid.job.v1\"\x0f\n\rStatusRequest\"\x99\x02\n\x0bStatusReply\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\t\x12\x0f\n\x07streams\x18\x03 \x01(\r\x12\r\n\x05state\x18\t \x01(\t\x12\x10\n\x08stopping\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12)\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x19.eventbraid.job.v1.Events\x12&\n\x05paths\x18\x07 \x03(\x0b\x32\x17.eventbraid.job.v1.Path\x12*\n\x07modules\x18\x08 \x03(\x0b\x32\x19.eventbraid.job.v1.Module\x12-\n\x05where\x18\n \x03(\x0b\x32\x1e.eventbraid.job.v1.Whereabouts\"\x8e\x01\n\x06\x45vents\x12\x0c\n\x04read\x18\x01 \x01(\x04\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0e\n\x06passed\x18\x03 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x04\x12\x14\n\x0cnot_selected\x18\x05 \x01(\x04\x12\x12\n\nper_second\x18\x06 \x01(\x01\x12\x19\n\x11recent_per_second\x18\x07 \x01(\x01\"T\n\x04Path\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04pass\x18\x02 \x01(\x04\x12\x0c\n\x04\x66\x61il\x18\x03 \x01(\x04\x12\x11\n\texception\x18\x04 \x01(\x04\x12\x0f\n\x07not_run\x18\x05 \x01(\x04\"f\n\x06Module\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x13\n\x0b\x63pu_seconds\x18\x03 \x01(\x01\x12\x18\n\x10\x65xternal_seconds\x18\x04 \x01(\x01\x12\x0f\n\x07waiting\x18\x05 \x01(\x04\"/\n\x0cWatchRequest\x12\x10\n\x08interval\x18\x01 \x01(\x01\x12\r\n\x05where\x18\x02 \x01(\r\"\x1d\n\x0cWhereRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"K\n\nWhereReply\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.eventbraid.job.v1.Whereabouts\x12\r\n\x05total\x18\x02 \x01(\x04\"j\n\x0bWhereabouts\x12\r\n\x05\x65vent\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\r\n\x05label\x18\x03 \x01(\t\x12\x0c\n\x04step\x18\x04 \x01(\t\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12\x0e\n\x06server\x18\x06 \x01(\t\"\x0e\n\x0c\x44rainRequest\")\n\nDrainReply\x12\x0c\n\x04held\x18\x01 \x01(\x08\x12\r\n\x05state\x18\x02 \x01(\t\"\x0f\n\rResumeRequest\"-\n\x0bResumeReply\x12\x0f\n\x07resumed\x18\x01 \x01(\x08\x12\r\n\x05state\x18\x02 \x01(\t\"$\n\x11SetStreamsRequest\x12\x0f\n\x07streams\x18\x01 \x01(\r\"\"\n\x0fSetStreamsReply\x12\x0f\n\x07streams\x18\x01 \x01(\r\"A\n\x0bStopRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\nafter_lumi\x18\x02 \x01(\x08\x12\x0e\n\x06\x63\x61ncel\x18\x03 \x01(\x08\",\n\tStopReply\x12\x0f\n\x07stopped\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t2\xa0\x04\n\nJobControl\x12J\n\x06Status\x12 .eventbraid.job.v1.StatusRequest\x1a\x1e.eventbraid.job.v1.StatusReply\x12J\n\x05Watch\x12\x1f.eventbraid.job.v1.WatchRequest\x1a\x1e.eventbraid.job.v1.StatusReply0\x01\x12G\n\x05Where\x12\x1f.eventbraid.job.v1.WhereRequest\x1a\x1d.eventbraid.job.v1.WhereReply\x12G\n\x05\x44rain\x12\x1f.eventbraid.job.v1.DrainRequest\x1a\x1d.eventbraid.job.v1.DrainReply\x12J\n\x06Resume\x12 .eventbraid.job.v1.ResumeRequest\x1a\x1e.eventbraid.job.v1.ResumeReply\x12V\n\nSetStreams\x12$.eventbraid.job.v1.SetStreamsRequest\x1a\".eventbraid.job.v1.SetStreamsReply\x12\x44\n\x04Stop\x12\x1e.eventbraid.job.v1.StopRequest\x1a\x1c.eventbraid.job.v1.StopReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=50
   _globals['_STATUSREQUEST']._serialized_end=65
   _globals['_STATUSREPLY']._serialized_start=68
-  _globals['_STATUSREPLY']._serialized_end=302
-  _globals['_EVENTS']._serialized_start=305
-  _globals['_EVENTS']._serialized_end=447
-  _globals['_PATH']._serialized_start=449
-  _globals['_PATH']._serialized_end=533
-  _globals['_MODULE']._serialized_start=535
-  _globals['_MODULE']._serialized_end=620
-  _globals['_STOPREQUEST']._serialized_start=622
-  _globals['_STOPREQUEST']._serialized_end=651
-  _globals['_STOPREPLY']._serialized_start=653
-  _globals['_STOPREPLY']._serialized_end=697
-  _globals['_JOBCONTROL']._serialized_start=700
-  _globals['_JOBCONTROL']._serialized_end=858
+  _globals['_STATUSREPLY']._serialized_end=349
+  _globals['_EVENTS']._serialized_start=352
+  _globals['_EVENTS']._serialized_end=494
+  _globals['_PATH']._serialized_start=496
+  _globals['_PATH']._serialized_end=580
+  _globals['_MODULE']._serialized_start=582
+  _globals['_MODULE']._serialized_end=684
+  _globals['_WATCHREQUEST']._serialized_start=686
+  _globals['_WATCHREQUEST']._serialized_end=733
+  _globals['_WHEREREQUEST']._serialized_start=735
+  _globals['_WHEREREQUEST']._serialized_end=764
+  _globals['_WHEREREPLY']._serialized_start=766
+  _globals['_WHEREREPLY']._serialized_end=841
+  _globals['_WHEREABOUTS']._serialized_start=843
+  _globals['_WHEREABOUTS']._serialized_end=949
+  _globals['_DRAINREQUEST']._serialized_start=951
+  _globals['_DRAINREQUEST']._serialized_end=965
+  _globals['_DRAINREPLY']._serialized_start=967
+  _globals['_DRAINREPLY']._serialized_end=1008
+  _globals['_RESUMEREQUEST']._serialized_start=1010
+  _globals['_RESUMEREQUEST']._serialized_end=1025
+  _globals['_RESUMEREPLY']._serialized_start=1027
+  _globals['_RESUMEREPLY']._serialized_end=1072
+  _globals['_SETSTREAMSREQUEST']._serialized_start=1074
+  _globals['_SETSTREAMSREQUEST']._serialized_end=1110
+  _globals['_SETSTREAMSREPLY']._serialized_start=1112
+  _globals['_SETSTREAMSREPLY']._serialized_end=1146
+  _globals['_STOPREQUEST']._serialized_start=1148
+  _globals['_STOPREQUEST']._serialized_end=1213
+  _globals['_STOPREPLY']._serialized_start=1215
+  _globals['_STOPREPLY']._serialized_end=1259
+  _globals['_JOBCONTROL']._serialized_start=1262
+  _globals['_JOBCONTROL']._serialized_end=1806
 # @@protoc_insertion_point(module_scope)

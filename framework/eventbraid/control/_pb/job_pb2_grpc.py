@@ -39,6 +39,31 @@ class JobControlStub:
                 request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusRequest.SerializeToString,
                 response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/eventbraid.job.v1.JobControl/Watch',
+                request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WatchRequest.SerializeToString,
+                response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.FromString,
+                _registered_method=True)
+        self.Where = channel.unary_unary(
+                '/eventbraid.job.v1.JobControl/Where',
+                request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WhereRequest.SerializeToString,
+                response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WhereReply.FromString,
+                _registered_method=True)
+        self.Drain = channel.unary_unary(
+                '/eventbraid.job.v1.JobControl/Drain',
+                request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.DrainRequest.SerializeToString,
+                response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.DrainReply.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/eventbraid.job.v1.JobControl/Resume',
+                request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeReply.FromString,
+                _registered_method=True)
+        self.SetStreams = channel.unary_unary(
+                '/eventbraid.job.v1.JobControl/SetStreams',
+                request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsRequest.SerializeToString,
+                response_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsReply.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/eventbraid.job.v1.JobControl/Stop',
                 request_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StopRequest.SerializeToString,
@@ -51,6 +76,41 @@ class JobControlServicer:
 
     def Status(self, request, context):
         """What the job is doing now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """The same at once and then every `interval` seconds; the last one has the state "ended".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Where(self, request, context):
+        """Where the events in flight are, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drain(self, request, context):
+        """Read no new events, finish those in flight, then wait.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Read on after Drain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetStreams(self, request, context):
+        """How many events may be in flight.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,6 +130,31 @@ def add_JobControlServicer_to_server(servicer, server):
                     servicer.Status,
                     request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusRequest.FromString,
                     response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WatchRequest.FromString,
+                    response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.SerializeToString,
+            ),
+            'Where': grpc.unary_unary_rpc_method_handler(
+                    servicer.Where,
+                    request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WhereRequest.FromString,
+                    response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.WhereReply.SerializeToString,
+            ),
+            'Drain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Drain,
+                    request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.DrainRequest.FromString,
+                    response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.DrainReply.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeRequest.FromString,
+                    response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeReply.SerializeToString,
+            ),
+            'SetStreams': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetStreams,
+                    request_deserializer=eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsRequest.FromString,
+                    response_serializer=eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsReply.SerializeToString,
             ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
@@ -104,6 +189,141 @@ class JobControl:
             '/eventbraid.job.v1.JobControl/Status',
             eventbraid_dot_job_dot_v1_dot_job__pb2.StatusRequest.SerializeToString,
             eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/eventbraid.job.v1.JobControl/Watch',
+            eventbraid_dot_job_dot_v1_dot_job__pb2.WatchRequest.SerializeToString,
+            eventbraid_dot_job_dot_v1_dot_job__pb2.StatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Where(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eventbraid.job.v1.JobControl/Where',
+            eventbraid_dot_job_dot_v1_dot_job__pb2.WhereRequest.SerializeToString,
+            eventbraid_dot_job_dot_v1_dot_job__pb2.WhereReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eventbraid.job.v1.JobControl/Drain',
+            eventbraid_dot_job_dot_v1_dot_job__pb2.DrainRequest.SerializeToString,
+            eventbraid_dot_job_dot_v1_dot_job__pb2.DrainReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eventbraid.job.v1.JobControl/Resume',
+            eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeRequest.SerializeToString,
+            eventbraid_dot_job_dot_v1_dot_job__pb2.ResumeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetStreams(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eventbraid.job.v1.JobControl/SetStreams',
+            eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsRequest.SerializeToString,
+            eventbraid_dot_job_dot_v1_dot_job__pb2.SetStreamsReply.FromString,
             options,
             channel_credentials,
             insecure,
