@@ -872,13 +872,20 @@ class AwayAfter(Away):
     def __init__(self, make: MakeHeavy) -> None:
         self.alive: list[bool] = []
 
-        async def work(acquired: int) -> int:
+        async def look() -> None:
             for _ in range(5):
                 await asyncio.sleep(0)
             self.alive += [ref() is not None for ref in make.refs.values()]
+
+        async def work(acquired: int) -> int:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(look(), self.loop))
             return acquired
 
         super().__init__(work)
+
+    def acquire(self, event: Event) -> int:
+        self.loop = asyncio.get_running_loop()
+        return super().acquire(event)
 
 
 class WaitsAfter(Producer):

@@ -335,7 +335,6 @@ async def test_the_cpu_seconds_of_each_step_of_external_work_are_counted(mode: A
     made, _ = job({"m": Computes(step, ValueError)}, 3, streams=2)
     report, _ = await outcome(made, mode)
     assert report.modules["m"].cpu_seconds >= 3 * CPU
-    assert report.modules["m"].external_seconds < 3 * CPU
 
 
 class Fills(Plain):
