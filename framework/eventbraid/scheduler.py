@@ -67,6 +67,8 @@ class Scheduler(Walker):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle: list[asyncio.Future[None]] = []
         """Drivers that have nothing to do."""
+        self.gone: list[Stream] = []
+        """Streams that have begun and carry no events any more."""
         self._loading = self._writing = self._running = False
         self._sections = Sections(plan, streams[0], self._start_section_step) if plan.lumis else None
         self._flushers = [
@@ -123,17 +125,12 @@ class Scheduler(Walker):
         """More streams carry events once the driver is woken."""
         self._free += [Passage(stream, legs_of(self._plan, stream, self._drops)) for stream in reversed(streams)]
 
-    def retire(self, streams: int) -> list[Stream]:
-        """So many streams carry no more events once they are free; those that are free already.
-
-        A negative number lets as many stay that were to go.
-        """
+    def retire(self, streams: int) -> None:
+        """So many streams carry no more events once they are free; a negative number lets as many stay."""
         self._retiring += streams
-        gone: list[Stream] = []
         while self._retiring > 0 and self._free:
-            gone.append(self._free.pop().stream)
+            self.gone.append(self._free.pop().stream)
             self._retiring -= 1
-        return gone
 
     @property
     def retiring(self) -> int:
@@ -459,6 +456,7 @@ class Scheduler(Walker):
             passage.block = None
         if self._retiring:
             self._retiring -= 1
+            self.gone.append(passage.stream)
         else:
             self._free.append(passage)
         if self._events_watched:
