@@ -62,7 +62,8 @@ class Ledger:
         self._most_ahead = MOST_AHEAD + streams
         self._rows = Rows()
         self._collected: dict[int, list[tuple[int, Row]]] = {}
-        self._walked = 0
+        self.walked_whole = 0
+        """Events of which every module ran well and nothing was kept; where there are outputs `walked` counts them."""
         self._booked = self._passed = self.failed = 0
         self._paths = {path.name: dict.fromkeys(PathState, 0) for path in plan.paths}
         self.failures: list[Failure] = []
@@ -99,25 +100,25 @@ class Ledger:
 
     def walked(self, event: Event) -> None:
         """Book an event of which every module ran well, and nothing was kept."""
-        self._walked += 1
+        self.walked_whole += 1
         if self._outputs:
             self._rows.event_ends(event.number, ())
 
     @property
     def read(self) -> int:
         """Events that have ended, each of which passed, failed or was not selected."""
-        return self._booked + self._walked
+        return self._booked + self.walked_whole
 
     @property
     def passed(self) -> int:
         """Events that passed a path; without paths those that ended well."""
-        return self._passed + self._walked
+        return self._passed + self.walked_whole
 
     @property
     def paths(self) -> dict[str, dict[PathState, int]]:
         """How many events ended in which state, for each path."""
         return {
-            name: {state: count + (self._walked if state is PathState.PASS else 0) for state, count in counts.items()}
+            name: {state: count + (self.walked_whole if state is PathState.PASS else 0) for state, count in counts.items()}
             for name, counts in self._paths.items()
         }
 

@@ -303,13 +303,13 @@ class Scheduler(Walker):
                 continue  # it only opens a section
             passage = self._free.pop()
             passage.event = event
-            self._flying.add(passage)
             if self._plain or self._is_welcome(passage, block):
                 return passage
 
     def _is_welcome(self, passage: Passage, block: Block | None) -> bool:
         """Note when the event was read; False where its stream is on its way to the event's section."""
         event, plan = passage.event, self._plan
+        self._flying.add(passage)
         if self._events_watched:
             self._audience.event_begins(event.id, event.number, perf_counter())
         if plan.deadline is not None:

@@ -30,13 +30,14 @@ class Walker(Carrier):
         super().__init__(plan, intake, ledger, audience)
         self._free: list[Passage] = []
         self._flying: set[Passage] = set()
+        """The events in flight, but for one that is on its walk without a rest."""
         self._retiring = 0
         self._walk_is_all = plan.walk == plan.used
         self._templates: dict[tuple[int, bool], Course] = {}
         self._walker: Iterator[Callable[[Event], Any]] | None = None
         self._leg_end = 0
         self._writes = ledger.writes
-        self._plain = not (audience.events or plan.lumis or plan.deadline)
+        self._plain = not (audience.events or plan.lumis or plan.deadline or ledger.writes)
         """Nobody is told of events, and nothing is done for them before and after their modules."""
 
     @abstractmethod
@@ -115,11 +116,13 @@ class Walker(Carrier):
                 self._branch(passage, self._plan.walk, waiting=False)
                 self._follow(passage)
                 return turn
-            self._ledger.walked(event)
-            if self._plain and not (self._retiring or self._writes):
-                self._flying.remove(passage)
+            if self._plain and not self._retiring:
+                self._ledger.walked_whole += 1
+                if clocked:
+                    self._flying.discard(passage)
                 self._free.append(passage)
             else:
+                self._ledger.walked(event)
                 self._release(passage, False, True)
             if self._ready or perf_counter() > self._pause_at:
                 return turn
@@ -127,6 +130,7 @@ class Walker(Carrier):
         return turn
 
     async def _rest_on_walk(self, passage: Passage, turn: Turn) -> Turn:
+        self._flying.add(passage)
         self._tell_walked(passage)
         turn = await self._rest(turn.task)
         self._stamps.append(perf_counter())
@@ -159,5 +163,6 @@ class Walker(Carrier):
         if template is None:
             template = self._templates[place, waiting] = course_at(self._rules, place, waiting)
         passage.course = template.fork()
+        self._flying.add(passage)
         if template.ended:
             passage.event._results = template.path_results()
