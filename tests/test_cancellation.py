@@ -567,7 +567,7 @@ class ThreeSteps(Away):
 @pytest.mark.parametrize("kind", ["stream", "shared", "serial"])
 async def test_a_module_that_takes_too_long_fails_in_the_step_where_it_is(mode: Any, step: str, kind: str) -> None:
     module = type("Kind", (ThreeSteps,), {"kind": kind})(Log(), step)
-    made, output = job({"m": module}, on_error="skip")
+    made, output = job({"m": module}, on_error="skip", streams=1)
     report, _ = await outcome(made, mode)
     assert xs(output) == [0, 2]
     (failure,) = report.failures
