@@ -408,10 +408,7 @@ async def test_every_copy_begins_before_its_first_event_and_ends(mode: Any, step
     assert flights.most <= max(3, *steps)
 
 
-SPENT = pytest.mark.xfail(strict=True, reason="a stream that goes once its event has ended is not used again")
-
-
-@pytest.mark.parametrize("busy", [False, pytest.param(True, marks=SPENT)])
+@pytest.mark.parametrize("busy", [False, True])
 async def test_a_stream_that_has_gone_is_the_first_to_come_again(busy: bool) -> None:
     copies: list[int] = []
     gate = Gate()
@@ -451,10 +448,6 @@ async def test_while_a_run_is_held_its_streams_may_be_changed() -> None:
     assert (await ended(task)).events.read == 20
 
 
-WRONG_COUNT = pytest.mark.xfail(strict=True, reason="the number of streams is noted before they have begun")
-
-
-@WRONG_COUNT
 async def test_a_stream_whose_begin_fails_is_told_of_and_the_run_keeps_those_that_it_has() -> None:
     gate, log = Gate(), list[tuple[str, str, int]]()
     run, flights, task = steered(gate, streams=2, more={"sections": Sections(log, [], fails_at=4)})
@@ -502,10 +495,6 @@ async def test_no_event_is_read_for_a_stream_that_has_not_begun() -> None:
     assert log == ["begins", "waits", "begins", "ends", "ends"]
 
 
-LEFT = pytest.mark.xfail(strict=True, reason="a copy that begins while the job ends has no end")
-
-
-@LEFT
 async def test_a_copy_that_begins_while_the_last_events_end_has_its_end() -> None:
     gate, log, told = Gate(), list[str](), asyncio.Event()
     run, _, task = steered(gate, streams=1, events=1, more={"begins": Begins(log, told)})
@@ -568,7 +557,6 @@ async def test_the_streams_of_a_run_that_has_ended_cannot_be_changed() -> None:
         await run.set_streams(2)
 
 
-@pytest.mark.xfail(strict=True, reason="a wish that waits for another does not see that the run has ended meanwhile")
 async def test_a_wish_for_streams_that_comes_too_late_is_refused() -> None:
     gate, log, told = Gate(), list[str](), asyncio.Event()
     run, _, task = steered(gate, streams=1, events=1, more={"begins": Begins(log, told)})
@@ -699,10 +687,7 @@ class Told:
         self._event.set()
 
 
-NO_SERVER = pytest.mark.xfail(strict=True, reason="a server is noted for the task in the thread, not for the module's")
-
-
-@pytest.mark.parametrize("mode", ["async", pytest.param("threads", marks=NO_SERVER)])
+@pytest.mark.parametrize("mode", ["async", "threads"])
 async def test_an_event_that_waits_is_told_with_its_module_step_and_server(mode: Any) -> None:
     told = {step: Told() for step in ("acquire", "external work", "produce")}
     job = Job("t", source=EmptySource(events=1), modules={"steps": Steps(told)}, paths={"p": ["steps"]})

@@ -10,6 +10,8 @@ from contextvars import copy_context
 from time import thread_time
 from typing import Any, Final, TypeAlias
 
+from eventbraid.whereabouts import waiting_in_thread
+
 __all__ = ["Call", "Threads", "TimedOut", "offloaded", "threaded", "within"]
 
 Call: TypeAlias = Callable[..., Any]
@@ -108,7 +110,8 @@ def threaded(work: Callable[[Any], Awaitable[Any]], threads: Threads) -> Callabl
                 their_loop.call_soon_threadsafe(task.cancel)
 
         job = threads.blocking.submit(copy_context().run, threads.wait_for, work, acquired, under_way)
-        return await _until_over(job, cancel)
+        with waiting_in_thread(under_way):
+            return await _until_over(job, cancel)
 
     return external_work
 

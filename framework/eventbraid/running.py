@@ -148,8 +148,6 @@ class Run:
         self._task: asyncio.Task[object] | None = None
         self._make: Callable[[int], Awaitable[list[Stream]]] | None = None
         self._setting = asyncio.Lock()
-        self._spare: list[Stream] = []
-        """Streams that have begun and carry no events."""
         self._max_time = max_time
         self._after_lumi = False
 
@@ -201,20 +199,24 @@ class Run:
         Raises `ConfigurationError` in blocking mode, and where the number is not between 1 and MOST_STREAMS.
         """
         engine = self._engine
-        if not isinstance(engine, Scheduler) or self._make is None:
-            raise ConfigurationError("has one event in flight: its streams cannot be changed", f"job {self.job.name!r}")
+        where = f"job {self.job.name!r}"
+        if self.mode == "blocking":
+            raise ConfigurationError("has one event in flight: its streams cannot be changed", where)
         if not 1 <= streams <= MOST_STREAMS:
             what = f"streams must be a whole number from 1 to {MOST_STREAMS}, not {streams}"
-            raise ConfigurationError(what, f"job {self.job.name!r}")
+            raise ConfigurationError(what, where)
         async with self._setting:
-            more, self.streams = streams - self.streams, streams
+            if not isinstance(engine, Scheduler) or self._make is None:
+                raise ConfigurationError("processes no events: its streams cannot be changed", where)
+            more = streams - self.streams
             if more <= 0:
-                self._spare += engine.retire(-more)
-                return
-            staying = min(more, engine.retiring)
-            engine.retire(-staying)
-            engine.add(await self._make(more - staying))
-            engine.wake()
+                engine.retire(-more)
+            else:
+                staying = min(more, engine.retiring)
+                engine.retire(-staying)
+                engine.add(await self._make(more - staying))
+                engine.wake()
+            self.streams = streams
 
     def whereabouts(self) -> list[Whereabouts]:
         """What every event in flight waits for, oldest first."""
@@ -235,7 +237,8 @@ class Run:
         transitions = Transitions(self.plan, streams)
 
         async def make(more: int) -> list[Stream]:
-            made = [self._spare.pop() if self._spare else copies.stream() for _ in range(more)]
+            gone = self._engine.gone if isinstance(self._engine, Scheduler) else []
+            made = [gone.pop() if gone else copies.stream() for _ in range(more)]
             await transitions.add(made, resources)
             return made
 
@@ -260,6 +263,8 @@ class Run:
                         cpu = process_time() - cpu_began
                         await self.ledger.write()
                 finally:
+                    async with self._setting:  # what begins at this moment ends too
+                        self._make = None
                     await self._intake.aclose()
                     errors += await transitions.end()
         finally:

@@ -18,57 +18,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from heapq import heapify, heappop, heappush
-from operator import length_hint
+from collections.abc import Generator, Sequence
+from heapq import heapify, heappop
 from time import perf_counter
-from types import CoroutineType, coroutine
+from types import coroutine
 from typing import Any, Final
 
-from eventbraid.bounds import Bounds
-from eventbraid.copies import Stream, blame, late, wrong_answer
-from eventbraid.course import CALL, END, FULL, SIMPLE, Course, Rules
+from eventbraid.carrier import Turn
+from eventbraid.copies import Stream, late
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.event import ABSENT, Event, make_event
+from eventbraid.event import Event, make_event
 from eventbraid.external_work import FLUSH_SECONDS, ExternalModule
 from eventbraid.intake import Intake
 from eventbraid.ledger import Ledger
-from eventbraid.passage import EXTERNAL_WORK, Passage, Wait
+from eventbraid.passage import Passage, Wait
 from eventbraid.plan import Plan
 from eventbraid.sections import Block, Sections, Work
 from eventbraid.services.audience import Audience
 from eventbraid.states import SETTLED, State
 from eventbraid.transitions import call
-from eventbraid.walk import course_at, drops_by_leg, legs_of
+from eventbraid.walk import drops_by_leg, legs_of
+from eventbraid.walker import Walker
 from eventbraid.whereabouts import Whereabouts, server_of
 
 __all__ = ["Scheduler"]
 
 SLICE: Final = 0.0005
 """Seconds after which the driver lets the loop serve completions and timers."""
-LONG_STEP: Final = 0.00001
-"""Steps that take longer, on average, have the clock read after each of them."""
-COURSE: Final = -1
-"""In place of the first node of a run of steps along the walk: the steps are those of the trail."""
-
-WAITING, READY, ACQUIRING, EXTERNAL = State.WAITING, State.READY, State.ACQUIRING, State.EXTERNAL
-RUNNING, DONE, FAILED, SKIPPED = State.RUNNING, State.DONE, State.FAILED, State.SKIPPED
-FLUSHED: Final = frozenset({EXTERNAL, DONE, FAILED, SKIPPED})
+FLUSHED: Final = frozenset({State.EXTERNAL, *SETTLED})
 """A module that holds requests back sees no more of an event in one of these."""
 
 
-class Turn:
-    """Held by the driver that may start modules; `lost` is when the sentry took it away, 0 before."""
-
-    __slots__ = ("lost", "node", "task")
-
-    def __init__(self, task: asyncio.Task[None] | None) -> None:
-        self.task = task
-        self.lost = 0.0
-        self.node = 0
-
-
-class Scheduler:
+class Scheduler(Walker):
     """One job in asynchronous mode: call `run()` once."""
 
     def __init__(
@@ -79,41 +60,16 @@ class Scheduler:
         ledger: Ledger,
         audience: Audience,
     ) -> None:
-        self._plan = plan
-        self._intake = intake
-        self._ledger = ledger
-        self._audience = audience
-        self._rules = Rules(plan)
+        super().__init__(plan, intake, ledger, audience)
         self._drops = drops_by_leg(plan)
-        self._free: list[Passage] = []
-        self._retiring = 0
-        self._flying: set[Passage] = set()
-        self._bounds: Bounds[Passage] = Bounds(plan)
-        self._walk_is_all = plan.walk == plan.used
-        self._templates: dict[tuple[int, bool], Course] = {}
-        self._ready: list[tuple[int, Passage]] = []
         self._turn: Turn | None = None
-        self._at: Passage | None = None
-        self._node = 0
-        self._step = ""
-        self._began = 0.0
-        self._walker: Iterator[Callable[[Event], Any]] | None = None
-        self._leg_end = 0
-        self._first = COURSE
-        self._stamps: list[float] = []
-        self._trail: list[int] = []
-        self._watched = audience.steps
         self._events_watched = audience.events
-        self._clocked = self._watched
-        self._plain = not (self._events_watched or plan.lumis or plan.deadline)
-        """Nobody is told of events, and nothing is done for them before and after their modules."""
-        self._pause_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle: list[asyncio.Future[None]] = []
         """Drivers that have nothing to do."""
-        self._loading = self._writing = False
-        self._writes = ledger.writes
-        self._running = self._cancelled = False
+        self.gone: list[Stream] = []
+        """Streams that have begun and carry no events any more."""
+        self._loading = self._writing = self._running = False
         self._sections = Sections(plan, streams[0], self._start_section_step) if plan.lumis else None
         self._flushers = [
             node.index
@@ -169,17 +125,12 @@ class Scheduler:
         """More streams carry events once the driver is woken."""
         self._free += [Passage(stream, legs_of(self._plan, stream, self._drops)) for stream in reversed(streams)]
 
-    def retire(self, streams: int) -> list[Stream]:
-        """So many streams carry no more events once they are free; those that are free already.
-
-        A negative number lets as many stay that were to go.
-        """
+    def retire(self, streams: int) -> None:
+        """So many streams carry no more events once they are free; a negative number lets as many stay."""
         self._retiring += streams
-        gone: list[Stream] = []
         while self._retiring > 0 and self._free:
-            gone.append(self._free.pop().stream)
+            self.gone.append(self._free.pop().stream)
             self._retiring -= 1
-        return gone
 
     @property
     def retiring(self) -> int:
@@ -450,7 +401,7 @@ class Scheduler:
                 lumis.setdefault(passage.block, []).append(passage)
             for block, passages in lumis.items():
                 states = [passage.course.states[node] for passage in passages]
-                if (block.closed or stuck) and EXTERNAL in states and FLUSHED.issuperset(states):
+                if (block.closed or stuck) and State.EXTERNAL in states and FLUSHED.issuperset(states):
                     self._flush_node(node, [passage for passage in passages if node in passage.waits])
 
     def _flush_node(self, node: int, passages: list[Passage]) -> None:
@@ -505,6 +456,7 @@ class Scheduler:
             passage.block = None
         if self._retiring:
             self._retiring -= 1
+            self.gone.append(passage.stream)
         else:
             self._free.append(passage)
         if self._events_watched:
@@ -523,449 +475,7 @@ class Scheduler:
             self._intake.stop()
         self.wake()
 
-    # --- the straight walk
-
-    async def _walk(self, entered: Passage, turn: Turn) -> Turn:
-        """Take new events through the head of the plan, one after the other, while nothing older can go on.
-
-        The turn that the driver then holds, or has lost.
-        """
-        passage: Passage | None = entered
-        stamp = self._stamps.append
-        while passage is not None:
-            event, clocked = passage.event, self._clocked
-            products = event._products
-            if clocked:
-                self._first = 0
-                stamp(perf_counter())
-            self._at = passage
-            answer: Any = None
-            try:
-                for end, awaited, calls, drops in passage.walk:
-                    self._leg_end = end
-                    self._walker = walker = iter(calls)
-                    if clocked:
-                        for call in walker:
-                            answer = call(event)
-                            if answer is not None:
-                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
-                                    answer = await answer
-                                if turn.lost or answer is not None:
-                                    break
-                            now = perf_counter()
-                            stamp(now)
-                            if now > self._pause_at:
-                                turn = await self._rest_on_walk(passage, turn)
-                    elif awaited:
-                        for call in walker:
-                            answer = await call(event)
-                            if answer is not None:
-                                break
-                    else:
-                        for call in walker:
-                            answer = call(event)
-                            if answer is not None:
-                                if answer.__class__ is CoroutineType or hasattr(answer, "__await__"):
-                                    answer = await answer
-                                if answer is not None:
-                                    break
-                    if turn.lost or answer is not None:
-                        self._stumble(passage, turn, answer, None)
-                        return turn
-                    for slot in drops:
-                        products[slot] = ABSENT
-            except asyncio.CancelledError as cancelled:
-                if self._cancelled:
-                    raise
-                self._stumble(passage, turn, None, _recovered(cancelled))
-                return turn
-            except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-                self._stumble(passage, turn, None, raised)
-                return turn
-            self._walker = self._at = None
-            if clocked:
-                self._unclock(passage)
-            if not self._walk_is_all:
-                self._branch(passage, self._plan.walk, waiting=False)
-                self._follow(passage)
-                return turn
-            self._ledger.walked(event)
-            if self._plain and not (self._retiring or self._writes):
-                self._flying.remove(passage)
-                self._free.append(passage)
-            else:
-                self._release(passage, False, True)
-            if self._ready or perf_counter() > self._pause_at:
-                return turn
-            passage = self._admit()
-        return turn
-
-    async def _rest_on_walk(self, passage: Passage, turn: Turn) -> Turn:
-        self._tell_walked(passage)
-        turn = await self._rest(turn.task)
-        self._stamps.append(perf_counter())
-        return turn
-
-    def _stumble(self, passage: Passage, turn: Turn, answer: Any, error: BaseException | None) -> None:
-        """A module on the walk has waited and ended now, has failed, or has answered what it may not."""
-        if not turn.lost:
-            began = self._since(perf_counter())
-            self._leave_walk(passage)
-            self._at = None
-            turn.node = self._node
-            if self._watched:
-                self._tell(passage, turn.node, self._plan.nodes[turn.node].step, began, perf_counter() - began)
-        self._conclude(passage, turn.node, turn, answer, error)
-        self._follow(passage)
-
-    def _leave_walk(self, passage: Passage) -> None:
-        """Go on by a course from the place on the walk where the event is, and end the walk."""
-        walker: Any = self._walker
-        assert walker is not None
-        self._node = node = self._leg_end - length_hint(walker) - 1
-        walker.__setstate__(self._leg_end)
-        self._walker = None
-        self._tell_walked(passage)
-        self._branch(passage, node, waiting=True)
-
-    def _branch(self, passage: Passage, place: int, *, waiting: bool) -> None:
-        template = self._templates.get((place, waiting))
-        if template is None:
-            template = self._templates[place, waiting] = course_at(self._rules, place, waiting)
-        passage.course = template.fork()
-        if template.ended:
-            passage.event._results = template.path_results()
-
-    # --- by the course
-
-    async def _carry(self, passage: Passage, turn: Turn) -> None:
-        """Run what is ready of an event, until nothing is, a module waits, or the slice is over."""
-        event, course = passage.event, passage.course
-        ready, states, unmet = course.ready, course.states, course.unmet
-        readers, simple, finals = self._rules.readers, self._rules.simple, passage.stream.final
-        stamps, trail, clocked = self._stamps, self._trail, self._clocked
-        if clocked:
-            self._first = COURSE
-            stamps.append(perf_counter())
-        self._at = passage
-        node = 0
-        answer: Any
-        while ready:
-            sorts = course.sorts
-            try:
-                while ready:
-                    node = heappop(ready)
-                    sort = sorts[node]
-                    if sort < FULL:
-                        self._node = node
-                        states[node] = RUNNING
-                        answer = finals[node](event)
-                        if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
-                            answer = await answer
-                            if turn.lost:
-                                self._conclude(passage, node, turn, answer, None)
-                                self._follow(passage)
-                                return
-                    elif sort == END:
-                        event._results = course.end_paths()
-                        continue
-                    else:
-                        if stamps:
-                            self._tell_walked(passage)
-                        answer = None
-                        ended = await self._step_through(passage, node, turn)
-                        if turn.lost:
-                            return
-                        if ended:
-                            sort = SIMPLE if simple[node] else CALL
-                    if sort == SIMPLE and answer is None:
-                        states[node] = DONE
-                        for reader in readers[node]:
-                            left = unmet[reader] - 1
-                            unmet[reader] = left
-                            if not left and states[reader] is WAITING:
-                                states[reader] = READY
-                                heappush(ready, reader)
-                    elif sort != FULL:
-                        self._conclude(passage, node, turn, answer, None)
-                    sorts = course.sorts
-                    if clocked:
-                        now = perf_counter()
-                        if stamps:
-                            trail.append(node)
-                        stamps.append(now)
-                        if now > self._pause_at:
-                            break
-            except asyncio.CancelledError as cancelled:
-                if self._cancelled:
-                    raise
-                if self._caught(passage, node, turn, _recovered(cancelled)):
-                    return
-                continue
-            except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-                if self._caught(passage, node, turn, raised):
-                    return
-                continue
-            break
-        self._at = None
-        if clocked:
-            self._unclock(passage)
-        self._follow(passage)
-
-    def _caught(self, passage: Passage, node: int, turn: Turn, error: BaseException) -> bool:
-        """A node's one call has raised; True where it had lost the turn."""
-        if self._clocked and not turn.lost:
-            self._stamps.append(perf_counter())
-            self._trail.append(node)
-        self._conclude(passage, node, turn, None, error)
-        if turn.lost:
-            self._follow(passage)
-        return bool(turn.lost)
-
-    async def _step_through(self, passage: Passage, node: int, turn: Turn) -> bool:
-        """The next step of a bounded node, or acquire and external work of one, and its final step.
-
-        Where the work waits, the final step comes when it is the event's turn again. True where the node has
-        ended well, keeping the turn, and is to be settled.
-        """
-        course, made, stream = passage.course, self._plan.nodes[node], passage.stream
-        if course.spoilt and (spoilt := course.spoilt.get(node)) is not None:
-            course.fail(node, spoilt)
-            return False
-        bounded, watched, states, results = made.bounded, self._watched, course.states, passage.results
-        if bounded and not self._take(passage, node):
-            return False
-        self._node = node
-        answer: Any = None
-        error: BaseException | None = None
-        if watched:
-            self._began = perf_counter()
-        step = made.step
-        try:
-            if (work := stream.work[node]) is None:
-                self._step = step
-                states[node] = RUNNING
-                answer = stream.final[node](passage.event)
-            else:
-                if node not in results:
-                    acquire: Any = stream.acquire[node]
-                    self._step = step = "acquire"
-                    states[node] = ACQUIRING
-                    acquired = acquire(passage.event)
-                    if acquired.__class__ is CoroutineType or hasattr(acquired, "__await__"):
-                        acquired = await acquired
-                    if bounded:
-                        self._give_back(node)
-                        bounded = False
-                    if course.given_up:
-                        raise GivenUp
-                    if watched:
-                        self._tell_step(passage, node, turn)
-                    step = EXTERNAL_WORK
-                    states[node] = EXTERNAL
-                    if turn.lost:
-                        passage.waits[node].begin(step)
-                    else:
-                        self._step = step
-                    result = await work(acquired)
-                    if course.given_up:
-                        raise GivenUp
-                    results[node] = result
-                    if watched:
-                        self._tell_step(passage, node, turn)
-                    states[node] = READY
-                    if turn.lost:  # the oldest event's result goes first
-                        self._back(passage, node)
-                        heappush(course.ready, node)
-                        self._follow(passage)
-                        return False
-                    if made.bounded:
-                        if not self._take(passage, node):
-                            self._step = ""
-                            return False
-                        bounded = True
-                self._step = step = made.step
-                states[node] = RUNNING
-                answer = stream.final[node](passage.event, results.pop(node))
-            if answer is not None and (answer.__class__ is CoroutineType or hasattr(answer, "__await__")):
-                answer = await answer
-        except asyncio.CancelledError as cancelled:
-            if self._cancelled:
-                raise
-            error = _recovered(cancelled)
-        except Exception as raised:  # noqa: BLE001  # a module's error is reported, never lost
-            error = raised
-        if bounded:
-            self._give_back(node)
-        if watched:
-            self._tell_step(passage, node, turn)
-        if not turn.lost:
-            self._step = ""
-            if error is None and answer is None and not made.decides:
-                return True
-        self._conclude(passage, node, turn, answer, error, step)
-        if turn.lost:
-            self._follow(passage)
-        return False
-
-    def _tell_step(self, passage: Passage, node: int, turn: Turn) -> None:
-        """Tell of a step that has ended; the next begins now."""
-        now = perf_counter()
-        if turn.lost:
-            wait = passage.waits[node]
-            self._tell(passage, node, wait.step, wait.since, max(0.0, turn.lost - wait.since))
-        else:
-            self._tell(passage, node, self._step, self._began, now - self._began)
-            self._began = now
-
-    def _conclude(
-        self,
-        passage: Passage,
-        node: int,
-        turn: Turn,
-        answer: Any,
-        error: BaseException | None,
-        step: str = "",
-    ) -> None:
-        """The last step of a node has ended, or one has failed."""
-        course, made = passage.course, self._plan.nodes[node]
-        if turn.lost:
-            wait = self._back(passage, node)
-            if self._watched and not step:
-                self._tell(passage, node, made.step, wait.since, turn.lost - wait.since)
-        if error is None:
-            error = wrong_answer(made, answer)
-        if error is None:
-            course.settle(node, bool(answer) if made.decides else True)
-        elif course.given_up:
-            course.states[node] = SKIPPED if course.states[node] is EXTERNAL else FAILED
-        else:
-            course.fail(node, blame(made, step or made.step, passage.event.id, error))
-            if made.on_error == "stop":
-                self._intake.stop()
-            if made.on_error != "continue":
-                self._give_up(passage)
-
-    def _back(self, passage: Passage, node: int) -> Wait:
-        """A node no longer waits."""
-        wait = passage.waits.pop(node)
-        passage.course.out -= 1
-        if wait.cancelled:  # and took no notice of it
-            _uncancel()
-        return wait
-
-    def _give_up(self, passage: Passage, *, everything: bool = False) -> None:
-        """Nothing more starts for this event; its external work is cancelled, and `everything` that waits."""
-        course = passage.course
-        course.give_up()
-        passage.results.clear()
-        course.out -= self._bounds.withdraw(passage)
-        for node in passage.granted:
-            self._give_back(node)
-        passage.granted.clear()
-        for wait in passage.waits.values():
-            self._cancel(wait, everything=everything)
-
-    def _cancel(self, wait: Wait, *, everything: bool = False) -> None:
-        external = wait.step == EXTERNAL_WORK
-        if (external or everything) and not wait.cancelled:
-            self._ledger.cancelled += external
-            wait.cancelled = True
-            wait.task.cancel()
-
-    def _take(self, passage: Passage, node: int) -> bool:
-        """Start a call of a bounded node, or queue it and answer False."""
-        if node in passage.granted:
-            passage.granted.remove(node)
-            return True
-        if self._bounds.take(node, passage.event.number, passage):
-            return True
-        passage.course.out += 1
-        return False
-
-    def _give_back(self, node: int) -> None:
-        """A call of a bounded node has ended: the next may start."""
-        for other, waiting in self._bounds.release(node):
-            waiting.course.out -= 1
-            waiting.granted.add(other)
-            heappush(waiting.course.ready, other)
-            self._queue(waiting)
-
-    def _queue(self, passage: Passage) -> None:
-        """The event can go on."""
-        if passage is not self._at and passage.course.ready and not passage.queued:
-            passage.queued = True
-            heappush(self._ready, (passage.event.number, passage))
-
-    def _drop(self, passage: Passage) -> None:
-        products = passage.event._products
-        for slot in passage.course.drops:
-            products[slot] = ABSENT
-        passage.course.drops.clear()
-
-    def _follow(self, passage: Passage) -> None:
-        """Drop what nobody reads any more; let the event go on, or end."""
-        course = passage.course
-        if course.drops:
-            self._drop(passage)
-        if passage is self._at:  # its driver waits, or is about to go on
-            return
-        if course.ended and not course.ready and not course.out:
-            self._end(passage)
-        else:
-            self._queue(passage)
-
-    # --- clocks and listeners
-
-    def _since(self, otherwise: float) -> float:
-        """When the step that is running began, if that was noted."""
-        if self._stamps:
-            return self._stamps[-1]
-        return self._began if self._watched and self._step else otherwise
-
-    def _unclock(self, passage: Passage) -> None:
-        """A clocked run of steps has ended; without listeners the clock is read on only if they were long."""
-        stamps = self._stamps
-        if not self._watched and stamps:
-            self._clocked = stamps[-1] - stamps[0] > (len(stamps) - 1) * LONG_STEP
-        self._tell_walked(passage)
-
-    def _tell_walked(self, passage: Passage) -> None:
-        """Tell of the steps that followed each other without waiting."""
-        stamps, trail = self._stamps, self._trail
-        if self._watched and len(stamps) > 1:
-            first = self._first
-            steps = trail if first == COURSE else range(first, first + len(stamps) - 1)
-            self._audience.walked(passage.event.number, steps, stamps)
-        if self._first != COURSE:
-            self._first += max(0, len(stamps) - 1)
-        stamps.clear()
-        trail.clear()
-
-    def _tell(self, passage: Passage, node: int, step: str, began: float, busy: float) -> None:
-        if step == EXTERNAL_WORK:
-            busy = 0.0
-        elif spent := passage.stream.spent.pop(node, 0.0):
-            busy += spent
-        self._audience.step(node, step, passage.event.number, began, perf_counter(), busy)
-
-
-class GivenUp(Exception):
-    """The event was given up while a step was under way."""
-
 
 @coroutine
 def _yield_to_loop() -> Generator[None, None, None]:
     yield
-
-
-def _recovered(cancelled: asyncio.CancelledError) -> asyncio.CancelledError:
-    """A module was cancelled, not the job: its task goes on with other modules."""
-    _uncancel()
-    return cancelled
-
-
-def _uncancel() -> None:
-    if (task := asyncio.current_task()) is not None:
-        while task.cancelling():
-            task.uncancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 from eventbraid.event import EventID
 
-__all__ = ["Whereabouts", "server_of", "waiting_on"]
+__all__ = ["Whereabouts", "server_of", "waiting_in_thread", "waiting_on"]
 
 _servers: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
+_in_threads: WeakKeyDictionary[asyncio.Task[Any], Sequence[tuple[object, asyncio.Task[Any]]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,18 @@ def waiting_on(server: str) -> Generator[None]:
 
 
 def server_of(task: asyncio.Task[Any]) -> str:
-    """The server that a task waits on; empty where it said none."""
-    return _servers.get(task, "")
+    """The server that a task, or what it waits for in a thread, waits on; empty where it said none."""
+    inner = [_servers.get(each, "") for _, each in list(_in_threads.get(task, ()))]
+    return next((server for server in inner if server), _servers.get(task, ""))
+
+
+@contextmanager
+def waiting_in_thread(tasks: Sequence[tuple[object, asyncio.Task[Any]]]) -> Generator[None]:
+    """Say that the current task waits for what these, each with its loop, do in a thread."""
+    task = asyncio.current_task()
+    assert task is not None
+    _in_threads[task] = tasks
+    try:
+        yield
+    finally:
+        _in_threads.pop(task, None)
