@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from eventbraid import (
+    Analyzer,
     ConfigurationError,
     Event,
     EventID,
@@ -23,6 +24,7 @@ from eventbraid import (
     Output,
     Producer,
     Report,
+    Section,
     running,
 )
 from eventbraid.running import Run
@@ -713,6 +715,30 @@ async def test_an_event_past_its_deadline_in_a_queue_fails_with_the_module_whose
     steps = [(failure.error.label, failure.error.step, failure.number) for failure in report.failures]
     assert steps == [("serial", "produce", 0), ("serial", "waiting for its turn", 1)]
     assert (log.of("takes"), xs(output)) == ([0], [])
+
+
+NOT_COUNTED = pytest.mark.xfail(strict=True, reason="in blocking mode the time of a section's begin is nobody's")
+
+
+@pytest.mark.parametrize("mode", ["async", pytest.param("blocking", marks=NOT_COUNTED), "threads"])
+async def test_an_event_whose_section_does_not_begin_before_its_deadline_fails(mode: Any) -> None:
+    class BeginsLate(Analyzer):
+        kind = "shared"
+
+        async def begin_lumi(self, lumi: Section) -> None:
+            if lumi.id.lumi == BAD:
+                begun = asyncio.Event()
+                asyncio.get_running_loop().call_later(2 * DEADLINE, begun.set)
+                await begun.wait()
+
+        def analyze(self, event: Event) -> None: ...
+
+    ids = [EventID(1, 1, 1), EventID(1, 1, 2)]
+    source, modules = ListSource([{}, {}], ids), {"late": BeginsLate()}
+    made = Job("t", source=source, modules=modules, streams=2, on_error="skip", deadline=DEADLINE)
+    report, _ = await outcome(made, mode)
+    assert report.failures
+    assert "the event's deadline of 0.15 s passed" in str(report.failures[0].error)
 
 
 # --- a module that is cancelled from inside
