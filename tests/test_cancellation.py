@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from eventbraid import (
+    Analyzer,
     ConfigurationError,
     Event,
     EventID,
@@ -23,6 +24,7 @@ from eventbraid import (
     Output,
     Producer,
     Report,
+    Section,
     running,
 )
 from eventbraid.running import Run
@@ -34,7 +36,7 @@ ONE_LOOP = pytest.mark.parametrize("mode", ["async", "blocking"])
 GIVING_UP = pytest.mark.parametrize("policy", ["skip", "stop"])
 BAD = 1
 """The event that is given up; the others must not notice."""
-TINY = 0.01
+TINY = 0.05
 """Seconds of a timeout for what never comes."""
 DEADLINE = 0.15
 HANGS = 10.0
@@ -477,7 +479,7 @@ async def never_for_bad(log: Log, x: int) -> None:
     await asyncio.sleep(0)
 
 
-@ONE_LOOP
+@MODES
 @pytest.mark.parametrize("policy", ["skip", "stop", "continue"])
 async def test_external_work_that_takes_too_long_is_cancelled_and_fails_its_event_alone(mode: Any, policy: Any) -> None:
     log = Log()
@@ -488,7 +490,7 @@ async def test_external_work_that_takes_too_long_is_cancelled_and_fails_its_even
     assert xs(output) == [0]
     (failure,) = report.failures
     expected = "module 'away', step external work, path 'p_away', event 1:1:2: "
-    assert str(failure.error) == expected + "TimedOut: the external work took more than its 0.01 s"
+    assert str(failure.error) == expected + "TimedOut: the external work took more than its 0.05 s"
     assert (report.errors, report.cancelled) == (1, 0)
 
 
@@ -506,18 +508,25 @@ async def until_bad_is_cancelled_or_is_it(log: Log, x: int) -> None:
     await log.has("cancelled", BAD)
 
 
-@ONE_LOOP
+LATE_IS_WELL = pytest.mark.xfail(
+    strict=True, reason="what a step does with its cancellation counts, not that it had taken too long"
+)
+
+
+@pytest.mark.parametrize(
+    "mode", [pytest.param("async", marks=LATE_IS_WELL), pytest.param("blocking", marks=LATE_IS_WELL), "threads"]
+)
 @pytest.mark.parametrize("act", [takes_no_notice, raises_otherwise])
-async def test_external_work_that_takes_no_notice_of_its_timeout_ends_as_it_likes(mode: Any, act: Act) -> None:
+async def test_external_work_that_takes_no_notice_of_its_timeout_has_taken_too_long(mode: Any, act: Act) -> None:
     made, output = job({"away": InTime(Log(), act)}, on_error="skip")
     report, _ = await outcome(made, mode)
-    assert xs(output) == ([0, 1, 2] if act is takes_no_notice else [0, 2])
-    assert [str(failure.error.__cause__) for failure in report.failures] == (
-        [] if act is takes_no_notice else ["'while cancelled'"]
-    )
+    assert xs(output) == [0, 2]
+    assert [str(failure.error.args[0]) for failure in report.failures] == [
+        "TimedOut: the external work took more than its 0.05 s"
+    ]
 
 
-@ONE_LOOP
+@MODES
 async def test_a_timeout_error_of_the_work_itself_is_not_taken_for_the_modules(mode: Any) -> None:
     async def gives_up(log: Log, x: int) -> None:
         async with asyncio.timeout(0):
@@ -555,20 +564,20 @@ class ThreeSteps(Away):
         event[self.value] = result
 
 
-@ONE_LOOP
+@MODES
 @pytest.mark.parametrize("step", ["acquire", "external work", "produce"])
 @pytest.mark.parametrize("kind", ["stream", "shared", "serial"])
 async def test_a_module_that_takes_too_long_fails_in_the_step_where_it_is(mode: Any, step: str, kind: str) -> None:
     module = type("Kind", (ThreeSteps,), {"kind": kind})(Log(), step)
-    made, output = job({"m": module}, on_error="skip")
+    made, output = job({"m": module}, on_error="skip", streams=1)
     report, _ = await outcome(made, mode)
     assert xs(output) == [0, 2]
     (failure,) = report.failures
     assert (failure.error.label, failure.error.step, failure.number) == ("m", step, BAD)
-    assert str(failure.error.args[0]) == "TimedOut: the module took more than its 0.01 s"
+    assert str(failure.error.args[0]) == "TimedOut: the module took more than its 0.05 s"
 
 
-@ONE_LOOP
+@MODES
 async def test_the_steps_of_a_module_share_its_time(mode: Any) -> None:
     class Slow(ThreeSteps):
         module_timeout = 0.3
@@ -595,7 +604,7 @@ async def test_the_steps_of_a_module_share_its_time(mode: Any) -> None:
     assert log.of("ms")[0] < 280  # about what acquire had left of the 300
 
 
-@ONE_LOOP
+@MODES
 async def test_a_module_on_time_and_its_next_event_are_untouched_by_a_timeout(mode: Any) -> None:
     class OnTime(ThreeSteps):
         module_timeout = 60.0
@@ -621,7 +630,7 @@ async def test_a_timeout_of_no_time_is_a_fault(name: str, seconds: float) -> Non
 # --- the deadline of an event
 
 
-@ONE_LOOP
+@MODES
 @GIVING_UP
 @pytest.mark.parametrize("streams", [1, 3])
 async def test_an_event_past_its_deadline_fails_with_the_external_work_that_it_waits_for(
@@ -682,7 +691,7 @@ async def test_of_several_steps_an_event_past_its_deadline_names_the_one_that_wa
     assert [failure.error.label for failure in report.failures] == ["first"]
 
 
-@ONE_LOOP
+@MODES
 async def test_every_event_past_its_deadline_fails_and_the_job_goes_on(mode: Any) -> None:
     made, output = job({"away": Away(Log(), never)}, 4, on_error="skip", streams=2, deadline=TINY)
     report, _ = await outcome(made, mode)
@@ -706,6 +715,30 @@ async def test_an_event_past_its_deadline_in_a_queue_fails_with_the_module_whose
     steps = [(failure.error.label, failure.error.step, failure.number) for failure in report.failures]
     assert steps == [("serial", "produce", 0), ("serial", "waiting for its turn", 1)]
     assert (log.of("takes"), xs(output)) == ([0], [])
+
+
+NOT_COUNTED = pytest.mark.xfail(strict=True, reason="in blocking mode the time of a section's begin is nobody's")
+
+
+@pytest.mark.parametrize("mode", ["async", pytest.param("blocking", marks=NOT_COUNTED), "threads"])
+async def test_an_event_whose_section_does_not_begin_before_its_deadline_fails(mode: Any) -> None:
+    class BeginsLate(Analyzer):
+        kind = "shared"
+
+        async def begin_lumi(self, lumi: Section) -> None:
+            if lumi.id.lumi == BAD:
+                begun = asyncio.Event()
+                asyncio.get_running_loop().call_later(2 * DEADLINE, begun.set)
+                await begun.wait()
+
+        def analyze(self, event: Event) -> None: ...
+
+    ids = [EventID(1, 1, 1), EventID(1, 1, 2)]
+    source, modules = ListSource([{}, {}], ids), {"late": BeginsLate()}
+    made = Job("t", source=source, modules=modules, streams=2, on_error="skip", deadline=DEADLINE)
+    report, _ = await outcome(made, mode)
+    assert report.failures
+    assert "the event's deadline of 0.15 s passed" in str(report.failures[0].error)
 
 
 # --- a module that is cancelled from inside

@@ -1291,7 +1291,6 @@ class Inside:
     def __init__(self) -> None:
         self.inside: dict[str, int] = {}
         self.most: dict[str, int] = {}
-        self.order: list[int] = []
 
     @contextlib.contextmanager
     def within(self, names: Sequence[str]) -> Iterator[None]:

@@ -14,6 +14,7 @@ from eventbraid import (
     Analyzer,
     ConfigurationError,
     Event,
+    EventID,
     ExternalFilter,
     ExternalProducer,
     Filter,
@@ -26,6 +27,7 @@ from eventbraid import (
 )
 from eventbraid.calls import OFFLOAD_THREADS
 from eventbraid.running import Run
+from eventbraid.services import Listener
 from eventbraid.testing import ListOutput, ListSource
 
 MODES = pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
@@ -650,3 +652,34 @@ async def test_edge_01_a_module_that_collects_the_requests_of_three_events_gets_
     task = asyncio.create_task(Run(made, "async").run())
     assert await collects.ends(task)
     assert [row.products["m"] for row in output.rows] == [10 * n for n in range(9)]
+
+
+@BRAIDED
+async def test_a_step_in_a_thread_is_awaited_where_its_event_is_given_up(mode: Any) -> None:
+    class Waits(Plain):
+        def produce(self, event: Event) -> None:
+            if event[self.x] == 1:
+                assert go_on.wait(HANGS)
+                over.append("step")
+            event[self.value] = 1
+
+    class Breaks(Analyzer):
+        x = Input[int]("x")
+
+        async def analyze(self, event: Event) -> None:
+            await asyncio.sleep(0)
+            if event[self.x] == 1:
+                asyncio.get_running_loop().call_soon(go_on.set)
+                raise ValueError("a bad hit")
+
+    class Ends(Listener):
+        def event_ends(self, event: EventID, number: int, time: float, failed: bool, passed: bool) -> None:
+            if failed:
+                over.append("event")
+
+    go_on, over = threading.Event(), list[str]()
+    made, output = job({"waits": Waits(Where()), "breaks": Breaks()}, 3, on_error="skip")
+    async with asyncio.timeout(HANGS):
+        report = await Run(made, mode, listeners=[Ends()]).run()
+    assert over == ["step", "event"]
+    assert (report.events.failed, [row.id.event for row in output.rows]) == (1, [1, 3])
