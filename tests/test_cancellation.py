@@ -508,14 +508,7 @@ async def until_bad_is_cancelled_or_is_it(log: Log, x: int) -> None:
     await log.has("cancelled", BAD)
 
 
-LATE_IS_WELL = pytest.mark.xfail(
-    strict=True, reason="what a step does with its cancellation counts, not that it had taken too long"
-)
-
-
-@pytest.mark.parametrize(
-    "mode", [pytest.param("async", marks=LATE_IS_WELL), pytest.param("blocking", marks=LATE_IS_WELL), "threads"]
-)
+@pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 @pytest.mark.parametrize("act", [takes_no_notice, raises_otherwise])
 async def test_external_work_that_takes_no_notice_of_its_timeout_has_taken_too_long(mode: Any, act: Act) -> None:
     made, output = job({"away": InTime(Log(), act)}, on_error="skip")
@@ -717,10 +710,7 @@ async def test_an_event_past_its_deadline_in_a_queue_fails_with_the_module_whose
     assert (log.of("takes"), xs(output)) == ([0], [])
 
 
-NOT_COUNTED = pytest.mark.xfail(strict=True, reason="in blocking mode the time of a section's begin is nobody's")
-
-
-@pytest.mark.parametrize("mode", ["async", pytest.param("blocking", marks=NOT_COUNTED), "threads"])
+@pytest.mark.parametrize("mode", ["async", "blocking", "threads"])
 async def test_an_event_whose_section_does_not_begin_before_its_deadline_fails(mode: Any) -> None:
     class BeginsLate(Analyzer):
         kind = "shared"

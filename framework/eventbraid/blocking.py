@@ -64,11 +64,12 @@ class Blocking:
                     if not intake.ended:
                         await intake.load()
                     continue
+                read_at = asyncio.get_running_loop().time()
                 block = await self._block(entry.id)
                 if entry.id.event == 0:
                     continue  # it only opens a section
                 self.in_flight = 1
-                await self._process(make_event(self._plan, entry, intake.read - 1), block)
+                await self._process(make_event(self._plan, entry, intake.read - 1), block, read_at)
                 self.in_flight = 0
                 if ledger.writing_due:
                     await ledger.write()
@@ -108,22 +109,24 @@ class Blocking:
         """What begins, ends and flushes of sections have raised."""
         return self._sections.errors if self._sections is not None else []
 
-    async def _process(self, event: Event, block: Block | None) -> None:
+    async def _process(self, event: Event, block: Block | None, read_at: float) -> None:
         if self._audience.events:
             self._audience.event_begins(event.id, event.number, perf_counter())
         passing = _Passing(self, event)
-        limit = asyncio.timeout(self._plan.deadline)
-        late_in = [(0, "")]
-        timer = None
+        limit, timer, late_in = asyncio.timeout(None), None, [(0, "waiting for its turn")]
         if self._plan.deadline is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(self._plan.deadline, lambda: late_in.append((self._node, self._step)))
+            loop, until = asyncio.get_running_loop(), read_at + self._plan.deadline
+            limit = asyncio.timeout_at(until)
+            if loop.time() < until:
+                timer = loop.call_at(until, lambda: late_in.append((self._node, self._step)))
         try:
-            if block is not None and self._sections is not None:
-                block.inside += 1
-                event._lumi = block.section
-                await self._sections.enter(self._stream, block)
             async with limit:
+                if limit.when() is not None and timer is None:  # its section took all the time to begin
+                    await asyncio.Event().wait()
+                if block is not None and self._sections is not None:
+                    block.inside += 1
+                    event._lumi = block.section
+                    await self._sections.enter(self._stream, block)
                 results = await passing.results()
             if limit.expired():  # and the module made light of it
                 raise TimeoutError

@@ -155,10 +155,13 @@ def within(call: Call, seconds: float, what: str, allowance: Allowance | None = 
         try:
             async with limit:
                 answer = call(*arguments)
-                return await answer if hasattr(answer, "__await__") else answer
-        except TimeoutError as error:
-            if limit.expired():
+                answer = await answer if hasattr(answer, "__await__") else answer
+        except Exception as error:
+            if limit.expired():  # whatever the step made of its cancellation
                 raise TimedOut(f"{what} took more than its {seconds:g} s") from error
             raise
+        if limit.expired():
+            raise TimedOut(f"{what} took more than its {seconds:g} s")
+        return answer
 
     return timed

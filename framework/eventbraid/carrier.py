@@ -129,6 +129,8 @@ class Carrier(ABC):
                                 heappush(ready, reader)
                     elif sort != FULL:
                         self._conclude(passage, node, turn, answer, None)
+                        if course.drops:
+                            self._drop(passage)
                     sorts = course.sorts
                     if clocked:
                         now = perf_counter()

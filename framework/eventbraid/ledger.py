@@ -118,7 +118,9 @@ class Ledger:
     def paths(self) -> dict[str, dict[PathState, int]]:
         """How many events ended in which state, for each path."""
         return {
-            name: {state: count + (self.walked_whole if state is PathState.PASS else 0) for state, count in counts.items()}
+            name: {
+                state: count + (self.walked_whole if state is PathState.PASS else 0) for state, count in counts.items()
+            }
             for name, counts in self._paths.items()
         }
 
