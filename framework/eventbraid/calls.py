@@ -10,16 +10,13 @@ from contextvars import copy_context
 from time import thread_time
 from typing import Any, Final, TypeAlias
 
-from eventbraid.whereabouts import waiting_in_thread
+from eventbraid.whereabouts import waiting_for
 
 __all__ = ["Call", "Threads", "TimedOut", "offloaded", "threaded", "within"]
 
 Call: TypeAlias = Callable[..., Any]
 
 OFFLOAD_THREADS: Final = 8
-
-
-_Elsewhere: TypeAlias = "tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]"
 
 
 class TimedOut(Exception):
@@ -53,14 +50,14 @@ class Threads:
             self._blocking = ThreadPoolExecutor(self._sizes[1], thread_name_prefix="external")
         return self._blocking
 
-    def wait_for(self, work: Callable[[Any], Awaitable[Any]], acquired: Any, under_way: list[_Elsewhere]) -> Any:
+    def wait_for(self, work: Callable[[Any], Awaitable[Any]], acquired: Any, under_way: list[asyncio.Task[Any]]) -> Any:
         """Run external work on this thread's loop until it is over; `under_way` gets its task."""
         loop: asyncio.AbstractEventLoop | None = getattr(self._local, "loop", None)
         if loop is None:
             loop = self._local.loop = asyncio.new_event_loop()
             self._loops.append(loop)
         task = loop.create_task(_awaited(work, acquired))
-        under_way.append((loop, task))
+        under_way.append(task)
         return loop.run_until_complete(task)
 
     async def aclose(self) -> None:
@@ -103,14 +100,14 @@ def threaded(work: Callable[[Any], Awaitable[Any]], threads: Threads) -> Callabl
     """The same external work as a blocking call in a thread, which is told where it is cancelled."""
 
     async def external_work(acquired: Any) -> Any:
-        under_way: list[_Elsewhere] = []
+        under_way: list[asyncio.Task[Any]] = []
 
         def cancel() -> None:
-            for their_loop, task in under_way:
-                their_loop.call_soon_threadsafe(task.cancel)
+            for task in under_way:
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
         job = threads.blocking.submit(copy_context().run, threads.wait_for, work, acquired, under_way)
-        with waiting_in_thread(under_way):
+        with waiting_for(under_way):
             return await _until_over(job, cancel)
 
     return external_work

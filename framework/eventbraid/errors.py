@@ -6,7 +6,10 @@
     │   └── ProductError      it read what is not there, or put what it may not
     ├── ServerError           an inference server refused, failed or is away
     │   ├── ServerUnavailable the server cannot be reached, or is going away
+    │   ├── ServerBusy        it has too much to do to take the request
     │   ├── ServerTimeout     the request's deadline passed
+    │   ├── AnswerError       its answer makes no sense
+    │   ├── AccessError       it does not trust the client, or the client does not trust it
     │   └── RequestError      the server, or the model's metadata, says that the request is wrong
     ├── DataError             a file or a record of the source is bad
     └── MissingExtra          a library of an extra is not installed
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from eventbraid.report import Report
 
 __all__ = [
+    "AccessError",
+    "AnswerError",
     "ConfigurationError",
     "DataError",
     "EventbraidError",
@@ -35,6 +40,7 @@ __all__ = [
     "ModuleError",
     "ProductError",
     "RequestError",
+    "ServerBusy",
     "ServerError",
     "ServerTimeout",
     "ServerUnavailable",
@@ -123,8 +129,20 @@ class ServerUnavailable(ServerError):
     """The server cannot be reached, or is going away."""
 
 
+class ServerBusy(ServerError):
+    """The server has too much to do: later, or elsewhere, it may go well."""
+
+
 class ServerTimeout(ServerError):
     """The request's deadline passed."""
+
+
+class AnswerError(ServerError):
+    """The server's answer makes no sense, or is not what the model's metadata promise."""
+
+
+class AccessError(ServerError):
+    """The server does not trust the client, or the client does not trust the server."""
 
 
 class RequestError(ServerError):

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from eventbraid.report import Report
     from eventbraid.services import Listener
 
-__all__ = ["Job", "Mode", "OnError"]
+__all__ = ["Fallback", "Job", "Mode", "OnError"]
 
 Mode: TypeAlias = Literal["async", "blocking", "threads"]
+Fallback: TypeAlias = Literal["none", "local", "server"]
 SEEDS: Final = 1 << 64
 
 
@@ -32,7 +33,8 @@ class Job:
     `streams` bounds the events in flight. `on_error` says what a module's exception does: "stop" ends the
     job after the events in flight, "skip" gives up that event, "continue" only what depends on the module.
     `servers` are inference servers, "host:port"; with none a job that needs one starts its own, which
-    serves the folders of `models` and those of the installed packages. An event that has not ended
+    serves the folders of `models` and those of the installed packages. Where no server helps, `fallback` asks the
+    same folders' models: "local" in this process, "server" on an embedded server that is then started. An event that has not ended
     `deadline` seconds after it was read is given up. `concurrent_lumis` and `concurrent_runs` bound the
     sections that are open at the same time, where modules have begin or end of them.
     `accelerators` are the cases that
@@ -49,6 +51,7 @@ class Job:
     on_error: OnError = field(kw_only=True, default="stop")
     servers: Sequence[str] = field(kw_only=True, default=())
     models: Sequence[str | Path] = field(kw_only=True, default=())
+    fallback: Fallback = field(kw_only=True, default="none")
     events: int | None = field(kw_only=True, default=None)
     deadline: float | None = field(kw_only=True, default=None)
     concurrent_lumis: int = field(kw_only=True, default=2)
@@ -182,6 +185,9 @@ class Job:
             fault(f"deadline must be a number of seconds above 0, not {self.deadline!r}")
         if not _is_count(self.seed) or self.seed >= SEEDS:
             fault(f"seed must be a whole number from 0 to 2**64 - 1, not {self.seed!r}")
+        if self.fallback not in get_args(Fallback):
+            hint = nearest(str(self.fallback), get_args(Fallback))
+            fault(f"fallback must be 'none', 'local' or 'server', not {self.fallback!r}", hint)
         for name in self.accelerators or ():
             if not str(name).isidentifier():
                 fault(f"accelerators must be names, not {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 from eventbraid.event import EventID
 
-__all__ = ["Whereabouts", "server_of", "waiting_in_thread", "waiting_on"]
+__all__ = ["Whereabouts", "server_of", "waiting_for", "waiting_on"]
 
 _servers: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
-_in_threads: WeakKeyDictionary[asyncio.Task[Any], Sequence[tuple[object, asyncio.Task[Any]]]] = WeakKeyDictionary()
+_helpers: WeakKeyDictionary[asyncio.Task[Any], Collection[asyncio.Task[Any]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ def waiting_on(server: str) -> Generator[None]:
 
 
 def server_of(task: asyncio.Task[Any]) -> str:
-    """The server that a task, or what it waits for in a thread, waits on; empty where it said none."""
-    inner = [_servers.get(each, "") for _, each in list(_in_threads.get(task, ()))]
+    """The server that a task, or one of those it waits for, waits on; empty where none said so."""
+    inner = (server_of(each) for each in list(_helpers.get(task, ())))
     return next((server for server in inner if server), _servers.get(task, ""))
 
 
 @contextmanager
-def waiting_in_thread(tasks: Sequence[tuple[object, asyncio.Task[Any]]]) -> Generator[None]:
-    """Say that the current task waits for what these, each with its loop, do in a thread."""
+def waiting_for(tasks: Collection[asyncio.Task[Any]]) -> Generator[None]:
+    """Say that the current task waits for others, perhaps on the loops of other threads; they may become more."""
     task = asyncio.current_task()
     assert task is not None
-    _in_threads[task] = tasks
+    _helpers[task] = tasks
     try:
         yield
     finally:
-        _in_threads.pop(task, None)
+        _helpers.pop(task, None)

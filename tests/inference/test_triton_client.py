@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +15,11 @@ from hypothesis import strategies as st
 
 from eventbraid import ConfigurationError, ServerError
 from eventbraid.address import check_address
-from eventbraid.errors import RequestError, ServerTimeout, ServerUnavailable
+from eventbraid.errors import AccessError, RequestError, ServerBusy, ServerTimeout, ServerUnavailable
 from eventbraid.inference import TritonClient
-from eventbraid.inference.triton import server_error
+from eventbraid.inference.connect import AnyLoop
+from eventbraid.inference.retry import server_error
+from eventbraid.inference.transport import TransportError
 from eventbraid.serving import EmbeddedServer
 
 ROWS = np.ones((2, 3), np.float32)
@@ -101,27 +102,30 @@ async def test_a_deadline_that_passes_is_a_timeout(repository: Path) -> None:
         os.kill(server.pid or 0, signal.SIGKILL)  # it would finish the request first
 
 
-async def test_a_client_serves_loops_in_other_threads_and_closes_them_all(repository: Path) -> None:
+async def test_a_client_that_is_asked_on_another_loop_says_so(repository: Path) -> None:
     async with EmbeddedServer([repository]) as server:
         client = TritonClient([server.address])
-        loops = [asyncio.new_event_loop() for _ in range(3)]
+        await client.metadata("sum")
+        with pytest.raises(ServerError, match="bound to the event loop on which it was first used: make one for each"):
+            await asyncio.to_thread(asyncio.run, client.infer("sum", {"x": ROWS}))
+        await client.aclose()
 
-        def ask(loop: asyncio.AbstractEventLoop, value: float) -> float:
-            async def sums() -> list[Any]:
-                rows = [np.full((1, 3), value, np.float32)] * 20
-                return await asyncio.gather(*(client.infer("sum", {"x": each}) for each in rows))
 
-            return float(sum(answer["total"][0, 0] for answer in loop.run_until_complete(sums())))
+async def test_a_client_for_any_loop_answers_in_other_threads(repository: Path) -> None:
+    async with EmbeddedServer([repository]) as server:
+        client = AnyLoop(TritonClient([server.address]))
+
+        async def sums(value: float) -> float:
+            rows = [np.full((1, 3), value, np.float32)] * 20
+            answers = await asyncio.gather(*(client.infer("sum", {"x": each}) for each in rows))
+            return float(sum(answer["total"][0, 0] for answer in answers))
 
         here = client.infer("sum", {"x": np.ones((1, 3), np.float32)})
-        there = [asyncio.to_thread(ask, loop, float(n)) for n, loop in enumerate(loops)]
+        there = [asyncio.to_thread(asyncio.run, sums(float(n))) for n in range(3)]
         answer, *totals = await asyncio.gather(here, *there)
         assert answer["total"].tolist() == [[3]]
         assert totals == [0, 60, 120]
-        loops.pop().close()
         await client.aclose()
-        for loop in loops:
-            loop.close()
 
 
 @pytest.mark.parametrize(
@@ -164,10 +168,14 @@ def test_any_text_is_an_address_or_is_refused_with_a_reason(text: str) -> None:
         ("UNAVAILABLE", "failed to connect", ServerUnavailable),
         ("NOT_FOUND", "Request for unknown model: 'x' has no available versions", ServerUnavailable),
         ("NOT_FOUND", "Request for unknown model: 'x' is not found", RequestError),
+        ("UNAVAILABLE", "Exceeds maximum queue size", ServerBusy),
+        ("RESOURCE_EXHAUSTED", "too many requests", ServerBusy),
+        ("UNAUTHENTICATED", "no token", AccessError),
+        ("CANCELLED", "Received RST_STREAM with error code 8", ServerUnavailable),
         ("INVALID_ARGUMENT", "unexpected shape", RequestError),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", ServerTimeout),
         ("INTERNAL", "the model failed", ServerError),
     ],
 )
 def test_a_grpc_status_says_whose_fault_it_is(code: str, details: str, kind: type[ServerError]) -> None:
-    assert type(server_error(code, details, "s:1", "x")) is kind
+    assert type(server_error(TransportError(code, details), "s:1", "x")) is kind

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, Unpack
 
 from eventbraid.kserve import ModelMetadata, Tensors
 
-__all__ = ["InferenceClient"]
+if TYPE_CHECKING:
+    from eventbraid.inference.coalescing import Coalesce
+
+__all__ = ["Compression", "InferenceClient", "RequestOptions"]
+
+Compression: TypeAlias = Literal["", "gzip", "deflate"]
+
+
+class RequestOptions(TypedDict, total=False):
+    """How a model is asked; everything may be left out."""
+
+    version: str
+    """The model's version; the server's choice where empty."""
+    outputs: Sequence[str]
+    """The outputs wanted; all where empty."""
+    timeout: float
+    """Seconds for the request: one deadline over all tries, handed on to the server; 30."""
+    tries: int
+    """How often it is sent at most; 0, the default: as often as the deadline allows."""
+    priority: int
+    """The request's priority on the server, 1 the highest; 0: the model's default."""
+    preferred_server: str
+    """The name of the server to be asked as long as it is ready and has room."""
+    compression: Compression
+    """Of request and answer on the wire; none by default."""
+    batch_size: int
+    """Rows a request: more rows are sent as several requests at once; 0: as many as the model takes."""
+    hedge_after: float | None
+    """Seconds after which another server is asked too, and the first answer is taken; None: never."""
+    coalesce: Coalesce | None
+    """Join the requests of several events to one; None: never."""
 
 
 class InferenceClient(Protocol):
@@ -17,15 +47,7 @@ class InferenceClient(Protocol):
         """What the model takes and gives; raises `RequestError` if there is no such model."""
         ...
 
-    async def infer(
-        self,
-        model: str,
-        inputs: Tensors,
-        *,
-        version: str = "",
-        outputs: Sequence[str] = (),
-        timeout: float = 30.0,  # noqa: ASYNC109  # one deadline, handed on to the server
-    ) -> Tensors:
+    async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """The model's outputs, all or those named; arrays are read-only.
 
         Raises `RequestError` where the request does not fit the model, `ServerTimeout` after `timeout`

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Unpack
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
+from eventbraid.inference.client import RequestOptions
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.serving.batching import check_batch
 from eventbraid.serving.repository import Repository
@@ -42,26 +44,19 @@ class LocalClient:
             )
         return entry.metadata
 
-    async def infer(
-        self,
-        model: str,
-        inputs: Tensors,
-        *,
-        version: str = "",
-        outputs: Sequence[str] = (),
-        timeout: float = 30.0,  # noqa: ASYNC109
-    ) -> Tensors:
+    async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`; a computation that has begun is not interrupted."""
         if self._closed:
             raise ServerError("this client is closed", server=SERVER, model=model)
-        metadata = await self.metadata(model, version)
+        metadata = await self.metadata(model, options.get("version", ""))
+        outputs = options.get("outputs", ())
         check_inputs(metadata, inputs, SERVER)
         check_batch(metadata, inputs, self._entries[model].max_batch_size, SERVER)
         check_names(metadata, outputs, SERVER)
         names = tuple(outputs) or tuple(spec.name for spec in metadata.outputs)
         work = asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(options.get("timeout", 30.0)):
                 answer = await work
         except TimeoutError:
             raise ServerTimeout("no answer before the deadline", server=SERVER, model=model) from None

@@ -1,244 +1,217 @@
-"""The client of Triton, and of every server of its protocol, over gRPC."""
+"""The client of Triton, and of every server of its protocol: the way of a request, from tensors to tensors."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Unpack
 
-from eventbraid.address import check_address
-from eventbraid.errors import (
-    ConfigurationError,
-    RequestError,
-    ServerError,
-    ServerTimeout,
-    ServerUnavailable,
-    nearest,
-    need_extra,
-)
+from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
+from eventbraid.inference.client import RequestOptions
+from eventbraid.inference.discovery import Discovery
+from eventbraid.inference.endpoint import Connect, Served
+from eventbraid.inference.gathering import end, together
+from eventbraid.inference.pieces import pieces, rejoin
+from eventbraid.inference.pool import Pool, Serving, Wish
+from eventbraid.inference.retry import Next, next_step, pause
+from eventbraid.inference.servers import Server, servers_of
+from eventbraid.inference.transport import GrpcTransport
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
+from eventbraid.kserve.rows import rows
 from eventbraid.kserve.tensors import protocol_type
-from eventbraid.kserve.wire import metadata_from, parse_answer, protocol, request_bytes, request_head
-from eventbraid.whereabouts import waiting_on
+from eventbraid.kserve.wire import parse_answer, request_bytes, request_head
+from eventbraid.whereabouts import waiting_for
 
-__all__ = ["TritonClient", "server_error"]
+__all__ = ["TritonClient"]
 
-T = TypeVar("T")
-
-OPTIONS: Final = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    # Servers are named directly; a proxy of the environment would be asked even for this machine.
-    ("grpc.enable_http_proxy", 0),
-    # Back within half a second of a restart; gRPC's own back-off takes many seconds.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-)
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between tries: at first, and at most; each is drawn between half and all of that."""
-SERVICE: Final = "/inference.GRPCInferenceService/"
+LARGE: Final = 1 << 20
+"""Bytes from which tensors are put together beside the event loop, one request at a time."""
 
 
-class _Server:
-    """A channel to one server, and what it serves."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request as it goes to whichever server takes it."""
 
-    def __init__(self, address: str) -> None:
-        grpc = need_extra("grpc", "inference", "talking to an inference server")
-        self.address = address
-        self.outstanding = 0
-        self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self.infer = self.channel.unary_unary(f"{SERVICE}ModelInfer")
-        stubs = need_extra("tritonclient.grpc.service_pb2_grpc", "inference", "talking to an inference server")
-        self.stub = stubs.GRPCInferenceServiceStub(self.channel)
-        self.models: dict[tuple[str, str], ModelMetadata] = {}
-
-    def __repr__(self) -> str:
-        return f"_Server({self.address}, {self.outstanding} outstanding)"
-
-
-async def _close(servers: Sequence[_Server]) -> None:
-    for server in servers:
-        await server.channel.close()
+    model: str
+    version: str
+    inputs: Tensors
+    nbytes: int
+    outputs: tuple[str, ...]
+    deadline: float
+    tries: int
+    wish: Wish
+    compression: str
 
 
 class TritonClient:
-    """Inference on one or several servers, with channels of its own for every event loop that uses it.
+    """Inference on one or several servers, by one event loop: that on which it is first used.
 
-    A request goes to the server of the model with the least outstanding work. One that found its server
-    away is tried again after a jittered pause, elsewhere where there is an elsewhere, until its deadline.
+    A request goes to a server that is ready and has the model: the preferred one, else where it would wait
+    least. One that fails is sent again, elsewhere where there is an elsewhere, until its deadline. A server
+    that is away is set aside and looked at until it is back.
     """
 
-    def __init__(self, servers: Sequence[str]) -> None:
-        if not servers:
+    def __init__(
+        self,
+        servers: Sequence[str | Server],
+        *,
+        connect: Connect = GrpcTransport,
+        say: Callable[[str], None] = lambda line: None,
+        patient: bool = True,
+    ) -> None:
+        self._servers = servers_of(servers)
+        if not self._servers:
             raise ConfigurationError("a client needs at least one server", "servers")
-        self._addresses = [check_address(address) for address in servers]
-        self._servers: dict[asyncio.AbstractEventLoop, list[_Server]] = {}
-        """A channel works on the loop alone on which it was made; in threads mode there is one in each thread."""
+        self._connect = connect
+        self._say = say
+        self._patient = patient
         self._heads: dict[tuple[Any, ...], bytes] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"TritonClient({', '.join(self._addresses)})"
-
-    def _open(self) -> list[_Server]:
-        if self._closed:
-            raise ServerError("this client is closed", server=", ".join(self._addresses))
-        loop = asyncio.get_running_loop()
-        servers = self._servers.get(loop)
-        if servers is None:
-            servers = self._servers[loop] = [_Server(address) for address in self._addresses]
-        return servers
+        return f"TritonClient({', '.join(each.name for each in self._servers)})"
 
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
         """See `InferenceClient.metadata`."""
-        (_, metadata), *_ = await self._serving(model, version, monotonic() + timeout)
-        return metadata
+        serving = await self._serving(model, version, monotonic() + timeout)
+        return serving.served[0].metadata
 
-    async def infer(
-        self,
-        model: str,
-        inputs: Tensors,
-        *,
-        version: str = "",
-        outputs: Sequence[str] = (),
-        timeout: float = 30.0,  # noqa: ASYNC109
-    ) -> Tensors:
+    async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""
-        deadline = monotonic() + timeout
+        deadline = monotonic() + options.get("timeout", 30.0)
+        version = options.get("version", "")
+        outputs = tuple(options.get("outputs", ()))
         serving = await self._serving(model, version, deadline)
-        check_inputs(serving[0][1], inputs, serving[0][0].address)
-        check_names(serving[0][1], outputs, serving[0][0].address)
-        request = request_bytes(self._head(model, version, inputs, outputs), inputs)
-        failed: set[str] = set()
-
-        async def attempt() -> Tensors:
-            candidates = [each for each in serving if each[0].address not in failed] or serving
-            server, metadata = min(candidates, key=lambda each: each[0].outstanding)
-            server.outstanding += 1
-            try:
-                answer = await self._ask(server, model, server.infer, request, deadline)
-            except ServerUnavailable:
-                failed.add(server.address)
-                raise
-            finally:
-                server.outstanding -= 1
-            tensors = parse_answer(answer, server.address, model)
-            check_response(metadata, tensors, outputs, server.address)
-            return tensors
-
-        return await self._persist(attempt, deadline)
+        metadata = serving.served[0].metadata
+        check_inputs(metadata, inputs, serving.served[0].name)
+        if outputs:
+            check_names(metadata, outputs, serving.served[0].name)
+        nbytes = sum(array.nbytes for array in inputs.values())
+        wish = Wish(
+            nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
+        )
+        compression = options.get("compression", "")
+        request = _Request(model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression)
+        most = min((each for each in (metadata.max_batch, options.get("batch_size", 0)) if each), default=0)
+        hedge_after = options.get("hedge_after")
+        if most and rows(inputs) > most:
+            parts = pieces(inputs, most)
+            requests = [
+                replace(request, inputs=part, nbytes=sum(array.nbytes for array in part.values())) for part in parts
+            ]
+            answers = await together([self._hedged(serving, each, hedge_after) for each in requests])
+            return rejoin(answers, [rows(part) for part in parts])
+        return await self._hedged(serving, request, hedge_after)
 
     async def aclose(self) -> None:
-        """Close the channels; requests in flight end as cancelled, and none is taken from here on."""
+        """Close the connections; requests in flight end as unavailable, and none is taken from here on."""
+        if self._closed:
+            return
         self._closed = True
-        here = asyncio.get_running_loop()
-        while self._servers:
-            loop, servers = self._servers.popitem()
-            closing = _close(servers)
-            if loop is here:
-                await closing
-            elif loop.is_closed():
-                closing.close()
-            else:  # that of a thread which waits for work
-                await asyncio.to_thread(loop.run_until_complete, closing)
+        if self._loop is not None:
+            self._here()
+            await self._pool.aclose()
 
-    def _head(self, model: str, version: str, inputs: Tensors, outputs: Sequence[str]) -> bytes:
-        shapes = tuple((name, protocol_type(array), array.shape) for name, array in inputs.items())
-        key = (model, version, shapes, tuple(outputs))
+    def _here(self) -> None:
+        """Bind the client to the running loop, or see that it is the one it is bound to."""
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._pool = Pool(self._servers, self._connect)
+            self._discovery = Discovery(self._pool, self._say)
+            self._large = asyncio.Lock()
+            self._loop = loop
+        elif self._loop is not loop:
+            what = "this client is bound to the event loop on which it was first used: make one for each loop"
+            raise ServerError(what, server=", ".join(each.name for each in self._servers))
+
+    async def _serving(self, model: str, version: str, deadline: float) -> Serving:
+        if self._closed:
+            raise ServerError("this client is closed", server=", ".join(each.name for each in self._servers))
+        if self._loop is None or asyncio.get_running_loop() is not self._loop:
+            self._here()
+        serving = self._pool.models.get((model, version))
+        if serving is None or not serving.served:
+            return await self._discovery.find(model, version, deadline)
+        return serving
+
+    async def _hedged(self, serving: Serving, request: _Request, after: float | None) -> Tensors:
+        """The first answer of one request, or of a second one that is sent elsewhere where the first takes long."""
+        if after is None:
+            return await self._persist(serving, request)
+        asked = set[str]()
+        first = asyncio.create_task(self._persist(serving, request, asked))
+        running = {first}
+        try:
+            with waiting_for(running):
+                await asyncio.wait(running, timeout=after)
+                if not first.done() and serving.others(asked):
+                    elsewhere = replace(request, wish=replace(request.wish, avoid=frozenset(asked)))
+                    running.add(asyncio.create_task(self._persist(serving, elsewhere, asked)))
+                waiting = set(running)
+                while True:
+                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    good = [each for each in done if each.exception() is None]
+                    if good or not waiting:
+                        return (good or [first])[0].result()
+        finally:
+            await end(running)
+
+    async def _persist(self, serving: Serving, request: _Request, asked: set[str] | None = None) -> Tensors:
+        """Try until it works or fails for good, or until the deadline; `asked` gets the names of the servers."""
+        tried, failed, wish, before = 0, set(request.wish.avoid), request.wish, ""
+        while True:
+            tried += 1
+            served = await self._pool.take(serving, wish)
+            if asked is not None:
+                asked.add(served.name)
+            try:
+                return await self._attempt(served, request)
+            except ServerError as error:
+                left = request.deadline - monotonic()
+                failed.add(served.name)
+                others = serving.others(failed)
+                step = next_step(error, tried=tried, tries=request.tries, left=left, others=others)
+                if step is Next.FAIL:
+                    if before and isinstance(error, ServerTimeout):
+                        error.add_note(f"before that: {before}")
+                    raise
+                before = str(error)
+            finally:
+                self._pool.give(served, request.nbytes)
+            if step is Next.LATER and not others:
+                await asyncio.sleep(min(pause(tried, random.random()), left))
+            wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
+
+    async def _attempt(self, served: Served, request: _Request) -> Tensors:
+        """Send a request to a server once."""
+        head = self._head(request)
+        if request.nbytes < LARGE:
+            data = request_bytes(head, request.inputs)
+        else:
+            async with self._large:
+                data = await asyncio.to_thread(request_bytes, head, request.inputs)
+        sent = monotonic()
+        answer = await served.endpoint.call(
+            "ModelInfer", data, request.deadline, request.model, request.compression
+        )
+        served.took(monotonic() - sent)
+        tensors = parse_answer(answer, served.name, request.model)
+        check_response(served.metadata, tensors, request.outputs, served.name)
+        return tensors
+
+    def _head(self, request: _Request) -> bytes:
+        shapes = tuple((name, protocol_type(array), array.shape) for name, array in request.inputs.items())
+        key = (request.model, request.version, request.wish.priority, shapes, request.outputs)
         head = self._heads.get(key)
         if head is None:
             if len(self._heads) >= 1024:  # every event may have a shape of its own
                 self._heads.clear()
-            head = self._heads[key] = request_head(model, version, inputs, outputs)
+            head = self._heads[key] = request_head(
+                request.model, request.version, request.inputs, request.outputs, request.wish.priority
+            )
         return head
 
-    async def _serving(self, model: str, version: str, deadline: float) -> list[tuple[_Server, ModelMetadata]]:
-        """The servers that have the model; the first question to each is asked once."""
-        known = [(each, each.models[model, version]) for each in self._open() if (model, version) in each.models]
-        if known:
-            return known
-        return await self._persist(lambda: self._discover(model, version, deadline), deadline)
-
-    async def _discover(self, model: str, version: str, deadline: float) -> list[tuple[_Server, ModelMetadata]]:
-        request = protocol().ModelMetadataRequest(name=model, version=version)
-        errors: list[ServerError] = []
-        found: list[tuple[_Server, ModelMetadata]] = []
-        servers = self._open()
-        for number, server in enumerate(servers):
-            # One that is frozen must not use up the time of those behind it.
-            until = monotonic() + (deadline - monotonic()) / (len(servers) - number)
-            try:
-                answer = await self._ask(server, model, server.stub.ModelMetadata, request, until)
-            except ServerError as error:
-                errors.append(error)
-                continue
-            metadata = server.models[model, version] = metadata_from(answer)
-            found.append((server, metadata))
-        if found:
-            return found
-        away = [error for error in errors if isinstance(error, ServerUnavailable)]
-        if away:
-            raise away[0]
-        raise await self._unknown(errors[0], model, deadline)
-
-    async def _unknown(self, error: ServerError, model: str, deadline: float) -> ServerError:
-        """The error of a model that nobody serves, with what there is."""
-        if not isinstance(error, RequestError):
-            return error
-        served: list[tuple[str, str]] = []
-        for server in self._open():
-            try:
-                request = protocol().RepositoryIndexRequest()
-                index = await self._ask(server, model, server.stub.RepositoryIndex, request, deadline)
-            except ServerError:
-                continue
-            served += [(each.name, each.version) for each in index.models]
-        versions = sorted({version for name, version in served if name == model})
-        hint = nearest(model, (name for name, _ in served)) or "it serves no model"
-        if versions:
-            hint = f"there is version {', '.join(versions)}"
-        return RequestError(f"{error.args[0]} ({hint})", server=error.server, model=model)
-
-    async def _ask(self, server: _Server, model: str, call: Callable[..., Any], request: Any, deadline: float) -> Any:
-        grpc = need_extra("grpc", "inference", "talking to an inference server")
-        left = deadline - monotonic()
-        if left <= 0:
-            raise ServerTimeout("the deadline passed", server=server.address, model=model)
-        try:
-            with waiting_on(server.address):
-                return await call(request, timeout=left)
-        except grpc.aio.AioRpcError as error:
-            raise server_error(error.code().name, error.details() or "", server.address, model) from error
-
-    async def _persist(self, attempt: Callable[[], Awaitable[T]], deadline: float) -> T:
-        """Try until it works or fails for good, or until the deadline."""
-        pause, away = FIRST_PAUSE, ""
-        while True:
-            try:
-                return await attempt()
-            except ServerTimeout as error:
-                if away:
-                    error.add_note(f"before that: {away}")
-                raise
-            except ServerUnavailable as error:
-                away = str(error)
-                wait = pause * random.uniform(0.5, 1.0)
-                if monotonic() + wait >= deadline:
-                    raise
-                await asyncio.sleep(wait)
-                pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def server_error(code: str, details: str, server: str, model: str) -> ServerError:
-    """The error for a gRPC status: is the server away, the time over, the request wrong, or the server at fault?"""
-    going_away = code == "NOT_FOUND" and "no available versions" in details
-    if code == "UNAVAILABLE" or going_away:
-        return ServerUnavailable(details or "not reachable", server=server, model=model)
-    if code == "DEADLINE_EXCEEDED":
-        return ServerTimeout("no answer before the deadline", server=server, model=model)
-    if code in ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return RequestError(details or code, server=server, model=model)
-    return ServerError(f"{code}: {details}", server=server, model=model)

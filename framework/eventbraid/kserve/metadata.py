@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eventbraid.errors import RequestError, ServerError, nearest
+from eventbraid.errors import AnswerError, RequestError, nearest
 from eventbraid.kserve.tensors import NUMPY_TYPES, Tensors, protocol_type
 
 __all__ = ["ModelMetadata", "TensorSpec", "check_inputs", "check_names", "check_response"]
@@ -40,6 +40,8 @@ class ModelMetadata:
     versions: tuple[str, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    max_batch: int = 0
+    """The most rows of one request; 0: as many as there are, or the model has no batch."""
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(map(str, self.inputs))} -> {', '.join(map(str, self.outputs))}"
@@ -72,16 +74,16 @@ def check_names(model: ModelMetadata, outputs: Iterable[str], server: str = "") 
 
 
 def check_response(model: ModelMetadata, outputs: Tensors, wanted: Iterable[str] = (), server: str = "") -> None:
-    """Raise `ServerError` unless the server's answer has the outputs that its metadata promises."""
+    """Raise `AnswerError` unless the server's answer has the outputs that its metadata promises."""
     specs = {spec.name: spec for spec in model.outputs}
     for name in tuple(wanted) or specs:
         if name not in outputs:
             given = ", ".join(sorted(outputs)) or "nothing"
-            raise ServerError(f"the answer lacks output {name!r}; it has {given}", server=server, model=model.name)
+            raise AnswerError(f"the answer lacks output {name!r}; it has {given}", server=server, model=model.name)
     for name, array in outputs.items():
         if name in specs and (fault := _misfit(specs[name], array)):
             message = f"the answer's output {name!r} is {fault}; the metadata promises {specs[name]}"
-            raise ServerError(message, server=server, model=model.name)
+            raise AnswerError(message, server=server, model=model.name)
 
 
 def _misfit(spec: TensorSpec, given: object) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
-from eventbraid.errors import ServerError, need_extra
+from eventbraid.errors import AnswerError, need_extra
 from eventbraid.kserve.metadata import ModelMetadata, TensorSpec
 from eventbraid.kserve.tensors import Tensors, decode, encode, protocol_type
 
@@ -39,7 +39,9 @@ def varint(value: int) -> bytes:
     return bytes(groups)
 
 
-def request_head(model: str, version: str, inputs: Mapping[str, NDArray[Any]], outputs: Iterable[str]) -> bytes:
+def request_head(
+    model: str, version: str, inputs: Mapping[str, NDArray[Any]], outputs: Iterable[str], priority: int = 0
+) -> bytes:
     """All of a request but its tensors."""
     messages = protocol()
     request = messages.ModelInferRequest(model_name=model, model_version=version)
@@ -47,6 +49,8 @@ def request_head(model: str, version: str, inputs: Mapping[str, NDArray[Any]], o
         request.inputs.add(name=name, datatype=protocol_type(array), shape=array.shape)
     for name in outputs:
         request.outputs.add(name=name)
+    if priority:
+        request.parameters["priority"].uint64_param = priority
     head: bytes = request.SerializeToString()
     return head
 
@@ -61,7 +65,7 @@ def request_bytes(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
-    """The tensors of an answer; raises `ServerError` where it makes no sense."""
+    """The tensors of an answer; raises `AnswerError` where it makes no sense."""
     messages = protocol()
     try:
         answer = messages.ModelInferResponse.FromString(data)
@@ -73,12 +77,13 @@ def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
         }
     except Exception as error:
         message = f"the answer cannot be read: {type(error).__name__}: {error}"
-        raise ServerError(message, server=server, model=model) from error
+        raise AnswerError(message, server=server, model=model) from error
 
 
-def metadata_from(answer: Any) -> ModelMetadata:
-    """The metadata of a ModelMetadataResponse."""
-    return ModelMetadata(answer.name, tuple(answer.versions), _specs(answer.inputs), _specs(answer.outputs))
+def metadata_from(answer: Any, config: Any = None) -> ModelMetadata:
+    """The metadata of a ModelMetadataResponse and, where the server has it, of a ModelConfig."""
+    most = int(config.max_batch_size) if config is not None else 0
+    return ModelMetadata(answer.name, tuple(answer.versions), _specs(answer.inputs), _specs(answer.outputs), most)
 
 
 def _specs(tensors: Sequence[Any]) -> tuple[TensorSpec, ...]:

@@ -1,0 +1,219 @@
+"""One server while a job runs: the connection to it, what it serves, what it owes, whether it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from eventbraid.errors import RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
+from eventbraid.inference.health import Health, probe_pause
+from eventbraid.inference.limits import Slots
+from eventbraid.inference.retry import server_error
+from eventbraid.inference.transport import Transport, TransportError
+from eventbraid.kserve import ModelMetadata
+from eventbraid.kserve.wire import metadata_from, protocol
+from eventbraid.whereabouts import waiting_on
+
+if TYPE_CHECKING:
+    from eventbraid.inference.servers import Server
+
+__all__ = ["Connect", "Endpoint", "Served"]
+
+Connect = Callable[["Server"], Transport]
+
+PROBE_SECONDS: Final = 1.0
+"""For which a server may be silent when it is asked whether it lives."""
+SMOOTHING: Final = 0.1
+"""Weight of the newest latency in the mean."""
+
+
+class Served:
+    """A model on a server."""
+
+    __slots__ = ("endpoint", "key", "latency", "metadata", "ready")
+
+    def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
+        self.endpoint = endpoint
+        self.key = key
+        self.metadata = metadata
+        self.latency = 0.0
+        self.ready = True
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self.endpoint.name
+
+    @property
+    def outstanding(self) -> int:
+        """Requests that the server has, of all models."""
+        return self.endpoint.outstanding
+
+    def took(self, seconds: float) -> None:
+        """Take the latency of an answer into the mean."""
+        self.latency += (seconds - self.latency) * SMOOTHING if self.latency else seconds
+
+    def __repr__(self) -> str:
+        return f"Served({self.key[0]!r} at {self.name}, {self.latency * 1e3:.3f} ms)"
+
+
+class Endpoint:
+    """The connection to one server; `changed` is called when it goes or comes back."""
+
+    def __init__(
+        self,
+        server: Server,
+        connect: Connect,
+        wanted: Collection[tuple[str, str]],
+        changed: Callable[[Endpoint], None],
+    ) -> None:
+        self.server = server
+        self.name = server.name
+        self.health = Health()
+        self.outstanding = 0
+        self.slots = Slots(server.max_requests, server.max_bytes)
+        self.incarnation = 0
+        """Grows whenever the server was away: what was registered with it is gone."""
+        self.offers: list[tuple[str, str]] | None = None
+        """The models and versions that it has; None where that is not known."""
+        self.models: dict[tuple[str, str], Served] = {}
+        """What it serves of the models that are wanted."""
+        self._wanted = wanted
+        self._connect = connect
+        self._transport = connect(server)
+        self._changed = changed
+        self._watch: asyncio.Task[None] | None = None
+        self._pb: Any = protocol()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name}, {self.outstanding} outstanding{'' if self.health.ready else ', away'})"
+
+    def free(self, nbytes: int) -> bool:
+        """True where it has room for a request of that size."""
+        return self.slots.free(nbytes)
+
+    def take(self, nbytes: int) -> None:
+        """A request of that size is on its way."""
+        if not self.outstanding:
+            self.health.heard = monotonic()
+        self.outstanding += 1
+        self.slots.take(nbytes)
+
+    def give(self, nbytes: int) -> None:
+        """It is over."""
+        self.outstanding -= 1
+        self.slots.give(nbytes)
+
+    async def call(
+        self, method: str, request: bytes, deadline: float, model: str = "", compression: str = ""
+    ) -> bytes:
+        """The answer's bytes; raises what `server_error` makes of a failure, and sets the server aside if it is away."""
+        try:
+            with waiting_on(self.name):
+                answer = await self._transport.call(
+                    method, request, timeout=max(deadline - monotonic(), 0.0), compression=compression
+                )
+        except TransportError as failed:
+            error = server_error(failed, self.name, model)
+            if isinstance(error, ServerUnavailable):
+                self.set_aside(str(error.args[0]))
+            raise error from failed
+        self.health.heard = monotonic()
+        return answer
+
+    async def ask(self, method: str, request: Any, answer: Any, deadline: float, model: str = "") -> Any:
+        """The same with messages: the request and the kind of the answer."""
+        data = await self.call(method, request.SerializeToString(), deadline, model)
+        return answer.FromString(data)
+
+    async def describe(self, model: str, version: str, deadline: float) -> Served:
+        """Ask for a model's metadata and configuration; it is served here from now on."""
+        pb = self._pb
+        request = pb.ModelMetadataRequest(name=model, version=version)
+        metadata = await self.ask("ModelMetadata", request, pb.ModelMetadataResponse, deadline, model)
+        request = pb.ModelConfigRequest(name=model, version=version)
+        try:
+            config = (await self.ask("ModelConfig", request, pb.ModelConfigResponse, deadline, model)).config
+        except RequestError:  # not every server of the protocol has it
+            config = None
+        key = (model, version)
+        made = metadata_from(metadata, config)
+        served = self.models.get(key)
+        if served is None:
+            served = self.models[key] = Served(self, key, made)
+        served.metadata, served.ready = made, True
+        return served
+
+    async def look(self, deadline: float) -> None:
+        """Ask what it has; one that is too busy to say, or cannot, may have everything."""
+        request = self._pb.RepositoryIndexRequest(ready=True)
+        try:
+            answer = await self.ask("RepositoryIndex", request, self._pb.RepositoryIndexResponse, deadline)
+        except (ServerBusy, RequestError):
+            return
+        except ServerTimeout as error:
+            self.set_aside("does not answer")
+            raise error
+        self.offers = [(each.name, each.version) for each in answer.models]
+
+    def set_aside(self, reason: str) -> None:
+        """Ask nothing of it until it is seen to be back."""
+        if self.health.lost(reason, monotonic()):
+            self.incarnation += 1
+            self._changed(self)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.get_running_loop().create_task(self._wait_for_it(), name=f"probing {self.name}")
+
+    async def _wait_for_it(self) -> None:
+        looks = 0
+        while not (self.health.ready and all(served.ready for served in self.models.values())):
+            await asyncio.sleep(probe_pause(looks, random.random()))
+            looks += 1
+            if await self._is_ready() and await self._look_at_models():
+                self.health.found(monotonic())
+                self._changed(self)
+
+    async def _is_ready(self) -> bool:
+        pb, deadline = self._pb, monotonic() + PROBE_SECONDS
+        try:
+            answer = await self.ask("ServerReady", pb.ServerReadyRequest(), pb.ServerReadyResponse, deadline)
+        except ServerError as error:
+            self.health.reason = str(error.args[0])
+            return False
+        return bool(answer.ready)
+
+    async def _look_at_models(self) -> bool:
+        """See what it has of the models that are wanted; False where it had some and none is left."""
+        for key in list(self._wanted):
+            try:
+                await self.describe(*key, monotonic() + PROBE_SECONDS)
+            except ServerError as error:
+                if key in self.models:
+                    self.models[key].ready = False
+                    self.health.reason = str(error.args[0])
+        return not self.models or any(served.ready for served in self.models.values())
+
+    async def lives(self) -> bool:
+        """Whether it answers at all within `PROBE_SECONDS`."""
+        pb = self._pb
+        try:
+            await self.ask("ServerLive", pb.ServerLiveRequest(), pb.ServerLiveResponse, monotonic() + PROBE_SECONDS)
+        except ServerError:
+            return False
+        return True
+
+    async def renew(self, reason: str) -> None:
+        """Give the connection up, and with it all calls under way: they fail as unavailable."""
+        old, self._transport = self._transport, self._connect(self.server)
+        self.set_aside(reason)
+        await old.aclose()
+
+    async def aclose(self) -> None:
+        """Give up the connection and the looking."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        await self._transport.aclose()

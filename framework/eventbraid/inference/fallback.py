@@ -1,0 +1,105 @@
+"""What is asked where no server helps: a client of another kind, opened when it is first needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Unpack
+
+from eventbraid.errors import ConfigurationError, RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
+from eventbraid.inference.client import InferenceClient, RequestOptions
+from eventbraid.inference.retry import failure
+from eventbraid.kserve import ModelMetadata, Tensors
+
+__all__ = ["WithFallback"]
+
+HELPS: Final = (ServerUnavailable, ServerBusy, ServerTimeout)
+"""Errors after which another place may answer; a wrong request is wrong everywhere."""
+NOT_SERVED: Final = "no server has the model"
+
+
+class WithFallback:
+    """Asks the first client, and the second where the first finds no server that answers.
+
+    The second has the request's whole time again, for the first may have used it up.
+    """
+
+    def __init__(
+        self,
+        first: InferenceClient,
+        open_second: Callable[[], Awaitable[InferenceClient]],
+        say: Callable[[str], None],
+    ) -> None:
+        self._first = first
+        self._open = open_second
+        self._say = say
+        self._second: InferenceClient | None = None
+        self._lock = asyncio.Lock()
+        self._unserved: set[tuple[str, str]] = set()
+        self.fell_back: Counter[tuple[str, str]] = Counter()
+        """Requests that the second answered, by model and reason."""
+
+    def __repr__(self) -> str:
+        return f"WithFallback({self._first!r}, {self._second!r})"
+
+    async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
+        """See `InferenceClient.metadata`; the first's, else the second's."""
+        try:
+            return await self._first.metadata(model, version, timeout=timeout)
+        except (RequestError, *HELPS) as error:
+            second = await self._opened()
+            try:
+                found = await second.metadata(model, version, timeout=timeout)
+            except ServerError as other:
+                error.add_note(f"nor does the fallback help: {other}")
+                raise error from None
+            self._unserved.add((model, version))
+            self._say(f"warning: {error}; {model} falls back to {second!r}")
+            return found
+
+    async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
+        """See `InferenceClient.infer`."""
+        key = (model, options.get("version", ""))
+        if key in self._unserved:
+            reason = NOT_SERVED
+        else:
+            try:
+                return await self._first.infer(model, inputs, **options)
+            except HELPS as error:
+                reason, failed = failure(error), error
+        second = await self._opened()
+        try:
+            answer = await second.infer(model, inputs, **options)
+        except RequestError as error:
+            if reason is NOT_SERVED:
+                raise
+            failed.add_note(f"nor does the fallback help: {error}")
+            raise failed from error
+        self.fell_back[model, reason] += 1
+        return answer
+
+    def report(self) -> dict[str, Any]:
+        """The first's report, with what fell back."""
+        report = getattr(self._first, "report", dict)()
+        fallback = [
+            {"model": model, "reason": reason, "requests": count} for (model, reason), count in self.fell_back.items()
+        ]
+        return {**report, "fallback": fallback}
+
+    async def aclose(self) -> None:
+        """Close both."""
+        try:
+            await self._first.aclose()
+        finally:
+            if self._second is not None:
+                await self._second.aclose()
+
+    async def _opened(self) -> InferenceClient:
+        async with self._lock:
+            if self._second is None:
+                try:
+                    self._second = await self._open()
+                except ConfigurationError as error:
+                    raise ServerUnavailable(f"the fallback cannot be opened: {error}") from error
+            return self._second

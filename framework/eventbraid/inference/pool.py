@@ -1,0 +1,203 @@
+"""The servers of a client: which of them may take a request now, and who waits until one may."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from eventbraid.errors import ServerBusy, ServerUnavailable
+from eventbraid.inference.choice import choose
+from eventbraid.inference.endpoint import Connect, Endpoint, Served
+from eventbraid.inference.health import FROZEN_AFTER
+
+if TYPE_CHECKING:
+    from eventbraid.inference.servers import Server
+
+__all__ = ["Pool", "Serving", "Wish"]
+
+NO_PRIORITY = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request asks of its server."""
+
+    nbytes: int
+    deadline: float
+    preferred: str = ""
+    priority: int = 0
+    avoid: Collection[str] = ()
+    """Names of servers that failed it."""
+    strictly: bool = False
+    """Never one of those."""
+    patient: bool = True
+    """Wait for a server to come back where none is ready."""
+
+
+@dataclass(slots=True, order=True)
+class _Waiting:
+    priority: int
+    number: int
+    wish: Wish = field(compare=False)
+    served: asyncio.Future[Served] = field(compare=False)
+
+
+class Serving:
+    """The servers that have a model, and the requests that wait for one of them."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.served: list[Served] = []
+        self.waiting: list[_Waiting] = []
+        self.changed = asyncio.Event()
+        """Set when a server has gone or come back."""
+
+    def ready(self) -> list[Served]:
+        """Those that may be asked."""
+        return [each for each in self.served if each.ready and each.endpoint.health.ready]
+
+    def others(self, avoid: Collection[str]) -> bool:
+        """True where one may be asked that is not to be avoided."""
+        return any(each.name not in avoid for each in self.ready())
+
+    def __repr__(self) -> str:
+        return f"Serving({self.model!r}, {self.served}, {len(self.waiting)} waiting)"
+
+
+class Pool:
+    """The servers of a client, on one event loop."""
+
+    def __init__(
+        self, servers: Sequence[Server], connect: Connect, draw: Callable[[int], int] = random.randrange
+    ) -> None:
+        self.models: dict[tuple[str, str], Serving] = {}
+        self.endpoints = [Endpoint(server, connect, self.models.keys(), self._changed) for server in servers]
+        self.on_room: list[Callable[[], None]] = []
+        """Called when a server has become able to take a request."""
+        self._draw = draw
+        self._number = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"Pool({self.endpoints})"
+
+    async def take(self, serving: Serving, wish: Wish) -> Served:
+        """A server with room for the request, which must be given back; waits for one until the deadline."""
+        if not serving.waiting and (served := self._pick(serving, wish)):
+            return served
+        if not wish.patient and not serving.ready():
+            raise self._nobody(serving)
+        self._number += 1
+        priority = wish.priority or NO_PRIORITY
+        waiting = _Waiting(priority, self._number, wish, asyncio.get_running_loop().create_future())
+        heapq.heappush(serving.waiting, waiting)
+        try:
+            async with asyncio.timeout(max(wish.deadline - monotonic(), 0)):
+                return await waiting.served
+        except BaseException as error:
+            if waiting.served.done() and not waiting.served.cancelled() and waiting.served.exception() is None:
+                self.give(waiting.served.result(), wish.nbytes)
+            else:
+                waiting.served.cancel()
+            if not isinstance(error, TimeoutError):
+                raise
+            if not serving.ready():
+                raise self._nobody(serving) from None
+            what = "no server had room for the request before its deadline"
+            raise ServerBusy(what, server=self._names(serving), model=serving.model) from None
+
+    def give(self, served: Served, nbytes: int) -> None:
+        """A request is over: others may take its place."""
+        served.endpoint.give(nbytes)
+        self._serve_waiting()
+
+    def room(self, serving: Serving) -> bool:
+        """True where a request would not wait."""
+        return not serving.waiting and any(each.endpoint.free(1) for each in serving.ready())
+
+    def _pick(self, serving: Serving, wish: Wish) -> Served | None:
+        free = [each for each in serving.ready() if each.endpoint.free(wish.nbytes)]
+        if wish.strictly:
+            free = [each for each in free if each.name not in wish.avoid]
+        served = choose(free, self._draw, preferred=wish.preferred, avoid=wish.avoid)
+        if served is not None:
+            served.endpoint.take(wish.nbytes)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(FROZEN_AFTER / 2, self._look)
+        return served
+
+    def _serve_waiting(self) -> None:
+        for serving in self.models.values():
+            queue = serving.waiting
+            while queue:
+                first = queue[0]
+                if first.served.done():
+                    heapq.heappop(queue)
+                    continue
+                served = self._pick(serving, first.wish)
+                if served is None:
+                    if not serving.ready() and not first.wish.patient:
+                        heapq.heappop(queue)
+                        first.served.set_exception(self._nobody(serving))
+                        continue
+                    break
+                heapq.heappop(queue)
+                first.served.set_result(served)
+        for call in self.on_room:
+            call()
+
+    def _changed(self, endpoint: Endpoint) -> None:
+        """A server went, or came back, perhaps with models that it had not."""
+        for key, serving in self.models.items():
+            served = endpoint.models.get(key)
+            if served is not None and served not in serving.served:
+                serving.served.append(served)
+        for serving in self.models.values():
+            serving.changed.set()
+        self._serve_waiting()
+
+    def _nobody(self, serving: Serving) -> ServerUnavailable:
+        reasons = [each.endpoint.health.reason or "away" for each in serving.served]
+        if len(reasons) == 1:
+            return ServerUnavailable(reasons[0], server=self._names(serving), model=serving.model)
+        away = "; ".join(f"{each.name}: {reason}" for each, reason in zip(serving.served, reasons, strict=True))
+        return ServerUnavailable(f"no server is ready: {away}", model=serving.model)
+
+    def _names(self, serving: Serving) -> str:
+        return ", ".join(each.name for each in serving.served)
+
+    def _look(self) -> None:
+        """Ask those that owe answers and are silent whether they live."""
+        self._timer = None
+        now = monotonic()
+        owing = [each for each in self.endpoints if each.outstanding]
+        if owing:
+            self._timer = asyncio.get_running_loop().call_later(FROZEN_AFTER / 2, self._look)
+        for endpoint in owing:
+            others = any(each.health.ready for each in self.endpoints if each is not endpoint)
+            if others and endpoint.health.silent(now, endpoint.outstanding):
+                endpoint.health.heard = now + FROZEN_AFTER  # one question at a time
+                task = asyncio.get_running_loop().create_task(self._revive(endpoint), name=f"asking {endpoint.name}")
+                self._looking.add(task)
+                task.add_done_callback(self._looking.discard)
+
+    async def _revive(self, endpoint: Endpoint) -> None:
+        if not await endpoint.lives() and endpoint.health.ready:
+            await endpoint.renew("does not answer: it may be frozen")
+
+    async def aclose(self) -> None:
+        """Close the connections; requests in flight end as unavailable."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._looking):
+            task.cancel()
+        if self._looking:
+            await asyncio.wait(self._looking)
+        for endpoint in self.endpoints:
+            await endpoint.aclose()

@@ -1,0 +1,83 @@
+"""Bytes to a server and back: the smallest thing that the client needs of a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from eventbraid.errors import need_extra
+
+if TYPE_CHECKING:
+    from eventbraid.inference.servers import Server
+
+__all__ = ["GrpcTransport", "Transport", "TransportError"]
+
+SERVICE: Final = "/inference.GRPCInferenceService/"
+OPTIONS: Final = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Servers are named directly; a proxy of the environment would be asked even for this machine.
+    ("grpc.enable_http_proxy", 0),
+    # Two clients of one server must not share a connection, or closing one would cut the other.
+    ("grpc.use_local_subchannel_pool", 1),
+    # Back within half a second of a restart; gRPC's own back-off takes many seconds.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
+class TransportError(Exception):
+    """A call failed: the name of its gRPC status, and what the server or the connection says."""
+
+    def __init__(self, code: str, details: str = "") -> None:
+        super().__init__(code, details)
+        self.code, self.details = code, details
+
+
+class Transport(Protocol):
+    """A connection to one server, on one event loop; it connects again by itself."""
+
+    async def call(self, method: str, request: bytes, *, timeout: float, compression: str = "") -> bytes:  # noqa: ASYNC109
+        """The serialised answer to a serialised request; raises `TransportError`. Cancelling cancels the call."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection up; calls under way fail."""
+        ...
+
+
+class GrpcTransport:
+    """The protocol's calls over a channel of grpc.aio."""
+
+    def __init__(self, server: Server) -> None:
+        self._grpc: Any = need_extra("grpc", "inference", "talking to an inference server")
+        self._channel: Any = self._grpc.aio.insecure_channel(server.address, options=OPTIONS)
+        self._calls: dict[str, Any] = {}
+        self._compressions = {
+            "": None,
+            "gzip": self._grpc.Compression.Gzip,
+            "deflate": self._grpc.Compression.Deflate,
+        }
+
+    async def call(self, method: str, request: bytes, *, timeout: float, compression: str = "") -> bytes:  # noqa: ASYNC109
+        """See `Transport.call`."""
+        call = self._calls.get(method)
+        if call is None:
+            call = self._calls[method] = self._channel.unary_unary(SERVICE + method)
+        try:
+            answer: bytes = await call(request, timeout=timeout, compression=self._compressions[compression])
+        except self._grpc.aio.AioRpcError as error:
+            raise TransportError(error.code().name, error.details() or "") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise TransportError("UNAVAILABLE", "the connection was given up") from None
+        except self._grpc.aio.UsageError as error:
+            raise TransportError("UNAVAILABLE", str(error)) from None
+        return answer
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        await self._channel.close()
