@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
-from eventbraid.serving.batching import check_batch
+from eventbraid.kserve.rows import check_batch
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.session import Session
 
