@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.serving.batching import Policy, Waiting, join, rows, split, take
+from eventbraid.serving.batching import Policy, Waiting, take
 
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 
@@ -54,23 +53,5 @@ def test_a_model_without_batches_executes_each_request_alone() -> None:
     assert take(waiting([0, 0, 1]), Policy(0, (), 10.0), 0.0) == 1
 
 
-def test_an_answer_that_has_not_a_row_for_each_row_is_an_error_alone_and_with_others() -> None:
-    for sizes in ([3], [1, 2]):
-        with pytest.raises(ValueError, match=r"output 'y' has shape \[2, 1\] for a batch of 3"):
-            split({"y": np.zeros((2, 1))}, sizes)
-
-
-def test_rows_of_single_numbers_are_one() -> None:
-    assert rows({"x": np.array(3.0)}) == 1
-
-
 def test_an_empty_queue_gives_no_batch() -> None:
     assert take([], Policy(4), 1.0) == 0
-
-
-@given(SIZES)
-def test_split_takes_apart_what_join_put_together(sizes: list[int]) -> None:
-    requests = [each.inputs for each in waiting(sizes)]
-    parts = split(join(requests), [rows(each) for each in requests])
-    for part, request in zip(parts, requests, strict=True):
-        assert np.array_equal(part["x"], request["x"])

@@ -11,7 +11,7 @@ from typing import Unpack
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
 from eventbraid.inference.client import RequestOptions
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
-from eventbraid.serving.batching import check_batch
+from eventbraid.kserve.rows import check_batch
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.session import Session
 

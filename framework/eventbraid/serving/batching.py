@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-import numpy as np
+from eventbraid.kserve import Tensors
+from eventbraid.kserve.rows import alike, rows
 
-from eventbraid.errors import RequestError
-from eventbraid.kserve import ModelMetadata, Tensors
-
-__all__ = ["Batcher", "Policy", "Waiting", "check_batch", "join", "rows", "split", "take"]
+__all__ = ["Batcher", "Policy", "Waiting", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +32,6 @@ class Waiting:
     rows: int
     answer: asyncio.Future[Tensors]
     since: float = field(default_factory=perf_counter)
-
-
-def rows(inputs: Tensors) -> int:
-    """The rows of a request: the first dimension of its tensors; 1 for single numbers."""
-    return min((array.shape[0] if array.shape else 1 for array in inputs.values()), default=0)
-
-
-def check_batch(model: ModelMetadata, inputs: Tensors, most: int, server: str = "") -> None:
-    """Raise `RequestError` where the inputs' batches differ or are more than the model takes; 0: it has no batch."""
-    if most == 0:
-        return
-    sizes = {name: array.shape[0] for name, array in inputs.items()}
-    if len(set(sizes.values())) > 1:
-        raise RequestError(f"the inputs have different batch sizes: {sizes}", server=server, model=model.name)
-    if rows(inputs) > most:
-        what = f"batch size {rows(inputs)} is more than the model's {most}"
-        raise RequestError(what, server=server, model=model.name)
-
-
-def alike(one: Tensors, other: Tensors) -> bool:
-    """True when two requests can be one: the same inputs with the same shapes behind the batch."""
-    return one.keys() == other.keys() and all(one[name].shape[1:] == other[name].shape[1:] for name in one)
 
 
 def take(waiting: Sequence[Waiting], policy: Policy, waited: float) -> int:
@@ -81,29 +57,6 @@ def take(waiting: Sequence[Waiting], policy: Policy, waited: float) -> int:
     if best:
         return best
     return count if waited >= policy.delay else 0
-
-
-def join(requests: Sequence[Tensors]) -> Tensors:
-    """One request of several, row after row."""
-    if len(requests) == 1:
-        return requests[0]
-    return {name: np.concatenate([request[name] for request in requests]) for name in requests[0]}
-
-
-def split(outputs: Tensors, sizes: Sequence[int]) -> list[Tensors]:
-    """The answers of several requests out of one; raises ValueError where an output has not a row for each row.
-
-    That is asked of a single request too, so that a wrong configuration does not depend on the load to be seen.
-    """
-    for name, array in outputs.items():
-        if array.shape[:1] != (sum(sizes),):
-            what = f"output {name!r} has shape {list(array.shape)} for a batch of {sum(sizes)}"
-            raise ValueError(f"{what}: a model that mixes its rows needs max_batch_size 0")
-    if len(sizes) == 1:
-        return [outputs]
-    cuts = np.cumsum(sizes)[:-1]
-    parts = {name: np.split(array, cuts) for name, array in outputs.items()}
-    return [{name: parts[name][n] for name in outputs} for n in range(len(sizes))]
 
 
 class Batcher:

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from eventbraid.errors import ConfigurationError, RequestError, nearest, need_extra
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
+from eventbraid.kserve.rows import check_batch
 from eventbraid.kserve.tensors import decode, encode, protocol_type
 from eventbraid.kserve.wire import protocol
-from eventbraid.serving.batching import check_batch
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.runner import Runner
 

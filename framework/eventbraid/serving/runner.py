@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from eventbraid.kserve import Tensors
-from eventbraid.serving.batching import Batcher, Policy, Waiting, join, rows, split
+from eventbraid.kserve.rows import join, rows, split
+from eventbraid.serving.batching import Batcher, Policy, Waiting
 from eventbraid.serving.repository import ModelEntry
 from eventbraid.serving.session import Session
 
