@@ -13,6 +13,21 @@ from eventbraid.errors import RequestError
 from eventbraid.inference import InferenceClient
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
+TYPES: dict[str, Any] = {
+    "BOOL": bool,
+    "INT8": np.int8,
+    "UINT16": np.uint16,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "FP16": np.float16,
+    "FP32": np.float32,
+    "FP64": np.float64,
+}
+
+
+def every_type(rows: int) -> dict[str, Any]:
+    """An array of some rows for each type of the model `types`."""
+    return {name: (np.arange(rows * 3).reshape(rows, 3) % 2).astype(dtype) for name, dtype in TYPES.items()}
 
 
 async def test_a_model_answers_with_all_its_outputs(client: InferenceClient) -> None:
@@ -38,21 +53,10 @@ async def test_the_metadata_say_what_a_model_takes_and_gives(client: InferenceCl
 
 
 async def test_tensors_of_every_type_come_back_as_they_went(client: InferenceClient) -> None:
-    types: dict[str, Any] = {
-        "BOOL": bool,
-        "INT8": np.int8,
-        "UINT16": np.uint16,
-        "INT32": np.int32,
-        "INT64": np.int64,
-        "FP16": np.float16,
-        "FP32": np.float32,
-        "FP64": np.float64,
-    }
-    sent = {f"in_{name}": np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype) for name, dtype in types.items()}
-    answer = await client.infer("types", sent)
-    for name, dtype in types.items():
-        assert answer[f"out_{name}"].dtype == dtype
-        assert np.array_equal(answer[f"out_{name}"], sent[f"in_{name}"])
+    answer = await client.infer("types", {f"in_{name}": sent for name, sent in every_type(2).items()})
+    for name, sent in every_type(2).items():
+        assert answer[f"out_{name}"].dtype == sent.dtype
+        assert np.array_equal(answer[f"out_{name}"], sent)
 
 
 async def test_strings_come_back_as_bytes(client: InferenceClient) -> None:
@@ -76,9 +80,42 @@ async def test_strings_of_a_fixed_width_are_sent_as_they_read(client: InferenceC
     assert (await client.infer("text", {"words": words}))["same"].tolist() == [b"jet", b"e"]
 
 
-async def test_a_batch_larger_than_the_models_is_refused(client: InferenceClient) -> None:
-    with pytest.raises(RequestError, match="model 'sum'"):
-        await client.infer("sum", {"x": np.ones((65, 3), np.float32)})
+async def test_more_rows_than_the_model_takes_are_sent_as_several_requests(client: InferenceClient) -> None:
+    sent = np.arange(450, dtype=np.float32).reshape(150, 3)
+    answer = await client.infer("sum", {"x": sent})
+    assert answer["total"][:, 0].tolist() == sent.sum(axis=1).tolist()
+    assert not answer["total"].flags.writeable
+
+
+async def test_a_batch_size_sends_so_many_rows_at_once(client: InferenceClient) -> None:
+    answer = await client.infer("types", {f"in_{name}": sent for name, sent in every_type(7).items()}, batch_size=3)
+    for name, sent in every_type(7).items():
+        assert np.array_equal(answer[f"out_{name}"], sent)
+
+
+async def test_inputs_with_different_numbers_of_rows_are_refused(client: InferenceClient) -> None:
+    inputs = {f"in_{name}": sent for name, sent in every_type(3).items()} | {"in_BOOL": np.ones((2, 3), bool)}
+    with pytest.raises(RequestError, match="the inputs have different batch sizes"):
+        await client.infer("types", inputs, batch_size=2)
+
+
+async def test_a_piece_that_fails_fails_the_request(client: InferenceClient) -> None:
+    with pytest.raises(RequestError, match="of type float64, not FP32"):
+        await client.infer("sum", {"x": np.ones((150, 3))})
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate"])
+async def test_compressed_requests_have_the_same_answer(client: InferenceClient, compression: Any) -> None:
+    answer = await client.infer("sum", {"x": ROWS}, compression=compression)
+    assert answer["total"].tolist() == [[3], [12]]
+
+
+async def test_a_request_with_a_priority_has_the_same_answer(client: InferenceClient) -> None:
+    assert (await client.infer("sum", {"x": ROWS}, priority=1))["total"].tolist() == [[3], [12]]
+
+
+async def test_a_request_that_is_hedged_at_once_has_one_answer(client: InferenceClient) -> None:
+    assert (await client.infer("sum", {"x": ROWS}, hedge_after=0.0))["total"].tolist() == [[3], [12]]
 
 
 async def test_a_client_that_is_closed_says_so(client: InferenceClient) -> None:

@@ -10,8 +10,10 @@ from typing import Unpack
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
 from eventbraid.inference.client import RequestOptions
+from eventbraid.inference.gathering import together
+from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
-from eventbraid.kserve.rows import check_batch
+from eventbraid.kserve.rows import rows
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.session import Session
 
@@ -51,17 +53,20 @@ class LocalClient:
         metadata = await self.metadata(model, options.get("version", ""))
         outputs = options.get("outputs", ())
         check_inputs(metadata, inputs, SERVER)
-        check_batch(metadata, inputs, self._entries[model].max_batch_size, SERVER)
         check_names(metadata, outputs, SERVER)
         names = tuple(outputs) or tuple(spec.name for spec in metadata.outputs)
-        work = asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
+        parts = pieces(inputs, rows_of_a_piece(metadata, options.get("batch_size", 0)), model)
         try:
             async with asyncio.timeout(options.get("timeout", 30.0)):
-                answer = await work
+                answers = await together([self._run(model, part, names) for part in parts])
         except TimeoutError:
             raise ServerTimeout("no answer before the deadline", server=SERVER, model=model) from None
+        answer = rejoin(answers, [rows(part) for part in parts], SERVER, model)
         check_response(metadata, answer, names, SERVER)
         return answer
+
+    async def _run(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
 
     def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
         session = self._sessions.get(model)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eventbraid.errors import ServerError
-from eventbraid.kserve import Tensors
+from eventbraid.kserve import ModelMetadata, Tensors
 from eventbraid.kserve.rows import check_even, join, missing_rows, rows
 
-__all__ = ["cuts", "pieces", "rejoin"]
+__all__ = ["cuts", "pieces", "rejoin", "rows_of_a_piece"]
+
+
+def rows_of_a_piece(model: ModelMetadata, batch_size: int) -> int:
+    """The most rows of a request: what is asked for, or what the model takes if that is less; 0 for no bound."""
+    return min((most for most in (model.max_batch, batch_size) if most), default=0)
 
 
 def cuts(count: int, most: int) -> list[slice]:

@@ -14,7 +14,7 @@ from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.discovery import Discovery
 from eventbraid.inference.endpoint import Connect, Served
 from eventbraid.inference.gathering import end, together
-from eventbraid.inference.pieces import pieces, rejoin
+from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
 from eventbraid.inference.retry import Next, next_step, pause
 from eventbraid.inference.servers import Server, servers_of
@@ -90,21 +90,18 @@ class TritonClient:
         check_inputs(metadata, inputs, serving.served[0].name)
         if outputs:
             check_names(metadata, outputs, serving.served[0].name)
-        nbytes = sum(array.nbytes for array in inputs.values())
+        nbytes = size(inputs)
         wish = Wish(
             nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
         )
         compression = options.get("compression", "")
         request = _Request(model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression)
-        most = min((each for each in (metadata.max_batch, options.get("batch_size", 0)) if each), default=0)
         hedge_after = options.get("hedge_after")
-        if most and rows(inputs) > most:
-            parts = pieces(inputs, most)
-            requests = [
-                replace(request, inputs=part, nbytes=sum(array.nbytes for array in part.values())) for part in parts
-            ]
+        parts = pieces(inputs, rows_of_a_piece(metadata, options.get("batch_size", 0)), model)
+        if len(parts) > 1:
+            requests = [replace(request, inputs=part, nbytes=size(part)) for part in parts]
             answers = await together([self._hedged(serving, each, hedge_after) for each in requests])
-            return rejoin(answers, [rows(part) for part in parts])
+            return rejoin(answers, [rows(part) for part in parts], model=model)
         return await self._hedged(serving, request, hedge_after)
 
     async def aclose(self) -> None:
@@ -215,3 +212,8 @@ class TritonClient:
             )
         return head
 
+
+
+def size(tensors: Tensors) -> int:
+    """Bytes of all tensors together."""
+    return sum(array.nbytes for array in tensors.values())
