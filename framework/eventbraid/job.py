@@ -104,6 +104,7 @@ class Job:
         streams: int | None = None,
         servers: Sequence[str] | None = None,
         accelerators: Sequence[str] | None = None,
+        fallback: str | None = None,
         seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> Job:
@@ -116,7 +117,13 @@ class Job:
 
         if faults := self.shape_faults():
             raise ConfigurationError(faults, f"job {self.name!r}")
-        changes: dict[str, Any] = {"streams": streams, "servers": servers, "accelerators": accelerators, "seed": seed}
+        changes: dict[str, Any] = {
+            "streams": streams,
+            "servers": servers,
+            "accelerators": accelerators,
+            "fallback": fallback,
+            "seed": seed,
+        }
         if events is not None:
             changes |= {"events": events, "source": self.source.limited(events) if _is_count(events) else None}
         if settings:

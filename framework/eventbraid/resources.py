@@ -28,6 +28,11 @@ class Resources:
                 self._made[key] = await factory()
             return self._made[key]
 
+    async def report(self, key: str) -> dict[str, Any]:
+        """What the object of that key says of its work; empty where there is none."""
+        made = self._made.get(key)
+        return {} if made is None else await made.report()
+
     async def close(self) -> None:
         """Close everything, also when one of them raises; the first error is raised at the end."""
         errors: list[Exception] = []

@@ -19,6 +19,7 @@ __all__ = [
     "TOKEN_VARIABLE",
     "Accelerators",
     "Events",
+    "Fallback",
     "JobFile",
     "Json",
     "Seed",
@@ -55,6 +56,14 @@ Accelerators: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--accelerators", metavar="NAME,NAME", help="what switches choose from: gpu,cpu", show_default="found out"
+    ),
+]
+Fallback: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--fallback",
+        help="where no server helps: local (in this process), server (an embedded one) or none",
+        show_default="the job's",
     ),
 ]
 Seed: TypeAlias = Annotated[
@@ -107,6 +116,7 @@ def loaded(
     streams: int | None = None,
     servers: Sequence[str] | None = None,
     accelerators: str | None = None,
+    fallback: str | None = None,
     seed: int | None = None,
     settings: Sequence[str] | None = None,
 ) -> Job:
@@ -117,6 +127,7 @@ def loaded(
         streams=streams,
         servers=servers or None,
         accelerators=parse_accelerators(accelerators),
+        fallback=fallback,
         seed=seed,
         settings=changes,
     )

@@ -12,6 +12,7 @@ from eventbraid.cli.options import (
     TOKEN_VARIABLE,
     Accelerators,
     Events,
+    Fallback,
     JobFile,
     Json,
     Seed,
@@ -40,6 +41,7 @@ def run(
     streams: Streams = None,
     server: Servers = None,
     accelerators: Accelerators = None,
+    fallback: Fallback = None,
     seed: Seed = None,
     set_: Settings = None,
     control: Annotated[
@@ -57,7 +59,14 @@ def run(
 ) -> None:
     """Run a job and show its summary."""
     made = loaded(
-        job, events=events, streams=streams, servers=server, accelerators=accelerators, seed=seed, settings=set_
+        job,
+        events=events,
+        streams=streams,
+        servers=server,
+        accelerators=accelerators,
+        fallback=fallback,
+        seed=seed,
+        settings=set_,
     )
     make_plan(made)  # every fault is told before the source is asked how much it has
     chosen: Mode = mode  # type: ignore[assignment]  # checked when the run is made, with the nearest name
