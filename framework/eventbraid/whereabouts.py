@@ -31,19 +31,23 @@ class Whereabouts:
     server: str = ""
 
 
-@contextmanager
-def waiting_on(server: str) -> Generator[None]:
+class waiting_on:  # noqa: N801  # used as a function is
     """Say that the current task waits on a server, for as long as the context lasts."""
-    task = asyncio.current_task()
-    if task is None:
-        yield
-        return
-    before = _servers.get(task, "")
-    _servers[task] = server
-    try:
-        yield
-    finally:
-        _servers[task] = before
+
+    __slots__ = ("_before", "_server", "_task")
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        self._task = task = asyncio.current_task()
+        if task is not None:
+            self._before = _servers.get(task, "")
+            _servers[task] = self._server
+
+    def __exit__(self, *_: object) -> None:
+        if self._task is not None:
+            _servers[self._task] = self._before
 
 
 def server_of(task: asyncio.Task[Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["FROZEN_AFTER", "Health", "probe_pause"]
 
-FIRST_PROBE, LAST_PROBE = 0.05, 0.5
+FIRST_PROBE, LAST_PROBE = 0.05, 0.25
 """Seconds between looks at a server that is away: growing, but never so long that its return goes unnoticed."""
 FROZEN_AFTER: Final = 1.0
 """Seconds of silence with requests outstanding after which a server is asked whether it lives, and to answer that."""

@@ -23,7 +23,7 @@ __all__ = ["Pool", "Serving", "Wish"]
 NO_PRIORITY = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wish:
     """What a request asks of its server."""
 

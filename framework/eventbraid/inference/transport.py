@@ -20,10 +20,11 @@ OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     # Two clients of one server must not share a connection, or closing one would cut the other.
     ("grpc.use_local_subchannel_pool", 1),
-    # Back within half a second of a restart; gRPC's own back-off takes many seconds.
+    # Back a quarter of a second after a restart; gRPC's own back-off takes many seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    # In spite of its name the time that one attempt may take: several round trips to a site far away.
+    ("grpc.min_reconnect_backoff_ms", 5000),
 )
 
 

@@ -31,7 +31,7 @@ LARGE: Final = 1 << 20
 """Bytes from which tensors are put together beside the event loop, one request at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Request:
     """A request as it goes to whichever server takes it."""
 

@@ -39,6 +39,9 @@ _NAMES: Final = {dtype: name for name, dtype in NUMPY_TYPES.items()}
 
 def protocol_type(array: NDArray[Any]) -> str:
     """The protocol's name of an array's type, or "" where it has none."""
+    name = _NAMES.get(array.dtype)
+    if name is not None:
+        return name
     if array.dtype.kind in "SU":
         return "BYTES"
     return _NAMES.get(array.dtype.newbyteorder("<"), "")
