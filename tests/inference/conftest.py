@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from networks import make_repository
 from real_triton import triton
 
 from eventbraid.inference import InferenceClient, LocalClient, TritonClient
+from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.transport import GrpcTransport
 from eventbraid.serving import EmbeddedServer
 
 
@@ -29,20 +33,32 @@ def triton_address(repository: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["embedded", "local", pytest.param("triton", marks=pytest.mark.triton)])
+TRANSPORTS: dict[str, Connect] = {"grpc": GrpcTransport, "http2": Http2Transport}
+
+
+@pytest.fixture(params=TRANSPORTS)
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Each transport in turn."""
+    return TRANSPORTS[request.param]
+
+
+@pytest.fixture(
+    params=[
+        "local",
+        *(f"embedded-{name}" for name in TRANSPORTS),
+        *(pytest.param(f"triton-{name}", marks=pytest.mark.triton) for name in TRANSPORTS),
+    ]
+)
 async def client(request: pytest.FixtureRequest, repository: Path) -> AsyncIterator[InferenceClient]:
     """Each client in turn."""
-    if request.param == "local":
-        made: InferenceClient = LocalClient([repository])
-        yield made
-        await made.aclose()
-        return
-    if request.param == "triton":
-        made = TritonClient([request.getfixturevalue("triton_address")])
-        yield made
-        await made.aclose()
-        return
-    async with EmbeddedServer([repository]) as running:
-        made = TritonClient([running.address])
+    kind, _, transport = request.param.partition("-")
+    async with AsyncExitStack() as stack:
+        if kind == "local":
+            made: InferenceClient = LocalClient([repository])
+        elif kind == "triton":
+            made = TritonClient([request.getfixturevalue("triton_address")], connect=TRANSPORTS[transport])
+        else:
+            server = await stack.enter_async_context(EmbeddedServer([repository]))
+            made = TritonClient([server.address], connect=TRANSPORTS[transport])
         yield made
         await made.aclose()

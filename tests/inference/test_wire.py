@@ -14,7 +14,7 @@ from tritonclient.grpc import service_pb2
 
 from eventbraid import ServerError
 from eventbraid.kserve.tensors import decode, encode, protocol_type
-from eventbraid.kserve.wire import parse_answer, request_bytes, request_head, varint
+from eventbraid.kserve.wire import parse_answer, request_head, request_parts, varint
 
 DTYPES = st.sampled_from(["?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"])
 ARRAYS = DTYPES.flatmap(
@@ -24,7 +24,7 @@ ARRAYS = DTYPES.flatmap(
 
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=5), ARRAYS, max_size=3), st.sampled_from(["", "2"]))
 def test_a_request_by_hand_is_read_by_protobuf_as_it_was_meant(inputs: dict[str, NDArray[Any]], version: str) -> None:
-    data = request_bytes(request_head("model", version, inputs, ["out"]), inputs)
+    data = b"".join(request_parts(request_head("model", version, inputs, ["out"]), inputs))
     request = service_pb2.ModelInferRequest.FromString(data)
     assert (request.model_name, request.model_version) == ("model", version)
     assert [output.name for output in request.outputs] == ["out"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,13 +108,18 @@ class Endpoint:
         self.slots.give(nbytes)
 
     async def call(
-        self, method: str, request: bytes, deadline: float, model: str = "", compression: str = ""
+        self,
+        method: str,
+        parts: Sequence[bytes | memoryview],
+        deadline: float,
+        model: str = "",
+        compression: str = "",
     ) -> bytes:
         """The answer's bytes; raises what `server_error` makes of a failure, and sets the server aside if it is away."""
         try:
             with waiting_on(self.name):
                 answer = await self._transport.call(
-                    method, request, timeout=max(deadline - monotonic(), 0.0), compression=compression
+                    method, parts, timeout=max(deadline - monotonic(), 0.0), compression=compression
                 )
         except TransportError as failed:
             error = server_error(failed, self.name, model)
@@ -126,7 +131,7 @@ class Endpoint:
 
     async def ask(self, method: str, request: Any, answer: Any, deadline: float, model: str = "") -> Any:
         """The same with messages: the request and the kind of the answer."""
-        data = await self.call(method, request.SerializeToString(), deadline, model)
+        data = await self.call(method, [request.SerializeToString()], deadline, model)
         return answer.FromString(data)
 
     async def describe(self, model: str, version: str, deadline: float) -> Served:

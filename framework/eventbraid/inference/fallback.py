@@ -7,7 +7,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Unpack
 
-from eventbraid.errors import ConfigurationError, RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
+from eventbraid.errors import (
+    ConfigurationError,
+    RequestError,
+    ServerBusy,
+    ServerError,
+    ServerTimeout,
+    ServerUnavailable,
+)
 from eventbraid.inference.client import InferenceClient, RequestOptions
 from eventbraid.inference.retry import failure
 from eventbraid.kserve import ModelMetadata, Tensors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from eventbraid.errors import need_extra
@@ -10,7 +11,7 @@ from eventbraid.errors import need_extra
 if TYPE_CHECKING:
     from eventbraid.inference.servers import Server
 
-__all__ = ["GrpcTransport", "Transport", "TransportError"]
+__all__ = ["LARGE", "SERVICE", "GrpcTransport", "Transport", "TransportError"]
 
 SERVICE: Final = "/inference.GRPCInferenceService/"
 OPTIONS: Final = (
@@ -28,6 +29,10 @@ OPTIONS: Final = (
 )
 
 
+LARGE: Final = 1 << 20
+"""Bytes from which parts are joined beside the event loop."""
+
+
 class TransportError(Exception):
     """A call failed: the name of its gRPC status, and what the server or the connection says."""
 
@@ -39,8 +44,18 @@ class TransportError(Exception):
 class Transport(Protocol):
     """A connection to one server, on one event loop; it connects again by itself."""
 
-    async def call(self, method: str, request: bytes, *, timeout: float, compression: str = "") -> bytes:  # noqa: ASYNC109
-        """The serialised answer to a serialised request; raises `TransportError`. Cancelling cancels the call."""
+    async def call(
+        self,
+        method: str,
+        parts: Sequence[bytes | memoryview],
+        *,
+        timeout: float,  # noqa: ASYNC109
+        compression: str = "",
+    ) -> bytes:
+        """The serialised answer to a serialised request, which comes in parts of bytes.
+
+        Raises `TransportError`. Cancelling cancels the call.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -55,14 +70,27 @@ class GrpcTransport:
         self._grpc: Any = need_extra("grpc", "inference", "talking to an inference server")
         self._channel: Any = self._grpc.aio.insecure_channel(server.address, options=OPTIONS)
         self._calls: dict[str, Any] = {}
+        self._large = asyncio.Lock()
         self._compressions = {
             "": None,
             "gzip": self._grpc.Compression.Gzip,
             "deflate": self._grpc.Compression.Deflate,
         }
 
-    async def call(self, method: str, request: bytes, *, timeout: float, compression: str = "") -> bytes:  # noqa: ASYNC109
+    async def call(
+        self,
+        method: str,
+        parts: Sequence[bytes | memoryview],
+        *,
+        timeout: float,  # noqa: ASYNC109
+        compression: str = "",
+    ) -> bytes:
         """See `Transport.call`."""
+        if sum(map(len, parts)) < LARGE:
+            request = b"".join(parts)
+        else:
+            async with self._large:
+                request = await asyncio.to_thread(b"".join, parts)
         call = self._calls.get(method)
         if call is None:
             call = self._calls[method] = self._channel.unary_unary(SERVICE + method)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Final, Unpack
+from typing import Any, Unpack
 
 from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
@@ -22,13 +22,10 @@ from eventbraid.inference.transport import GrpcTransport
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
 from eventbraid.kserve.tensors import protocol_type
-from eventbraid.kserve.wire import parse_answer, request_bytes, request_head
+from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 from eventbraid.whereabouts import waiting_for
 
 __all__ = ["TritonClient"]
-
-LARGE: Final = 1 << 20
-"""Bytes from which tensors are put together beside the event loop, one request at a time."""
 
 
 @dataclass(slots=True)
@@ -95,7 +92,9 @@ class TritonClient:
             nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
         )
         compression = options.get("compression", "")
-        request = _Request(model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression)
+        request = _Request(
+            model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression
+        )
         hedge_after = options.get("hedge_after")
         parts = pieces(inputs, rows_of_a_piece(metadata, options.get("batch_size", 0)), model)
         if len(parts) > 1:
@@ -119,7 +118,6 @@ class TritonClient:
         if self._loop is None:
             self._pool = Pool(self._servers, self._connect)
             self._discovery = Discovery(self._pool, self._say)
-            self._large = asyncio.Lock()
             self._loop = loop
         elif self._loop is not loop:
             what = "this client is bound to the event loop on which it was first used: make one for each loop"
@@ -185,16 +183,9 @@ class TritonClient:
 
     async def _attempt(self, served: Served, request: _Request) -> Tensors:
         """Send a request to a server once."""
-        head = self._head(request)
-        if request.nbytes < LARGE:
-            data = request_bytes(head, request.inputs)
-        else:
-            async with self._large:
-                data = await asyncio.to_thread(request_bytes, head, request.inputs)
+        parts = request_parts(self._head(request), request.inputs)
         sent = monotonic()
-        answer = await served.endpoint.call(
-            "ModelInfer", data, request.deadline, request.model, request.compression
-        )
+        answer = await served.endpoint.call("ModelInfer", parts, request.deadline, request.model, request.compression)
         served.took(monotonic() - sent)
         tensors = parse_answer(answer, served.name, request.model)
         check_response(served.metadata, tensors, request.outputs, served.name)
@@ -211,7 +202,6 @@ class TritonClient:
                 request.model, request.version, request.inputs, request.outputs, request.wish.priority
             )
         return head
-
 
 
 def size(tensors: Tensors) -> int:

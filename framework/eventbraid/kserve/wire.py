@@ -18,7 +18,7 @@ from eventbraid.kserve.tensors import Tensors, decode, encode, protocol_type
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["metadata_from", "parse_answer", "protocol", "request_bytes", "request_head", "varint"]
+__all__ = ["metadata_from", "parse_answer", "protocol", "request_head", "request_parts", "varint"]
 
 RAW_INPUT_CONTENTS: Final = 7 << 3 | 2
 """The tag of field 7 of ModelInferRequest, length-delimited."""
@@ -55,13 +55,13 @@ def request_head(
     return head
 
 
-def request_bytes(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> bytes:
-    """A request: the tensors are copied once, into the result."""
+def request_parts(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[bytes | memoryview]:
+    """A request in parts of bytes; contiguous tensors are not copied."""
     parts: list[bytes | memoryview] = [head]
     for array in inputs.values():
         data = encode(array)
         parts += (bytes((RAW_INPUT_CONTENTS,)) + varint(len(data)), data)
-    return b"".join(parts)
+    return parts
 
 
 def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:

@@ -117,7 +117,13 @@ def _read(folder: Path) -> ModelEntry:
     inputs, outputs = _signature(file)
     _complete(config, inputs, outputs, folder)
     version = str(versions[0])
-    return ModelEntry(folder.name, version, file, config, ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size)))
+    return ModelEntry(
+        folder.name,
+        version,
+        file,
+        config,
+        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size)),
+    )
 
 
 def _config(file: Path) -> Any:

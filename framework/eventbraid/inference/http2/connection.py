@@ -1,0 +1,414 @@
+"""One HTTP/2 connection, from the client's side: streams, flow control, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final, cast
+
+from eventbraid.inference.http2.fields import Decoder, status_of, timeout_field
+from eventbraid.inference.http2.frames import (
+    PREFACE,
+    Flag,
+    FrameError,
+    Kind,
+    Reader,
+    Setting,
+    frame,
+    head,
+    settings,
+    settings_of,
+    unpadded,
+)
+from eventbraid.inference.transport import TransportError
+
+__all__ = ["Connection", "Stream"]
+
+WINDOW: Final = 1 << 30
+"""Bytes that the server may send before it hears from us; what is in flight is bounded by the requests."""
+FIRST_WINDOW: Final = 65535
+LARGEST_FRAME: Final = 1 << 20
+BURST: Final = 1 << 20
+"""Bytes that are written before the event loop has a turn."""
+LAST_STREAM: Final = (1 << 31) - 1
+CANCEL, REFUSED, CALM = 8, 7, 11
+"""Codes of RST_STREAM and GOAWAY."""
+
+
+class Stream:
+    """A call on its way."""
+
+    __slots__ = ("answer", "body", "chunks", "fields", "number", "timer", "window")
+
+    def __init__(self, number: int, window: int, body: deque[memoryview], answer: asyncio.Future[None]) -> None:
+        self.number = number
+        self.window = window
+        self.body = body
+        """What is still to be sent."""
+        self.answer = answer
+        self.fields: dict[str, str] = {}
+        self.chunks: list[bytes | memoryview] = []
+        self.timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"Stream({self.number})"
+
+
+class Connection(asyncio.Protocol):
+    """Calls over one connection, until it is lost or the server asks to go."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._streams: dict[int, Stream] = {}
+        self._next = 1
+        self._reader = Reader()
+        self._decoder = Decoder()
+        self._block: tuple[int, int, bytes] | None = None
+        """Stream, flags and what is there of a header block that goes on in another frame."""
+        self._out: list[bytes | memoryview] = []
+        self._flushing = False
+        self._sending: deque[Stream] = deque()
+        self._pumping = False
+        self._paused = False
+        self._window = FIRST_WINDOW
+        self._stream_window = FIRST_WINDOW
+        self._largest_frame = 16384
+        self._most_streams = LAST_STREAM
+        self._granted = 0
+        """Bytes of DATA for which the server has been given new room."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.closed: asyncio.Future[None] = loop.create_future()
+        self.leaving = ""
+        """Why no new call may start here; empty while one may."""
+
+    def __repr__(self) -> str:
+        return f"Connection({len(self._streams)} streams{', ' + self.leaving if self.leaving else ''})"
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet the server."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=BURST)
+        first = settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: WINDOW})
+        more = frame(Kind.WINDOW_UPDATE, 0, 0, (WINDOW - FIRST_WINDOW).to_bytes(4, "big"))
+        self._transport.write(PREFACE + first + more)
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames."""
+        try:
+            for kind, flags, number, payload in self._reader.feed(data):
+                if kind == Kind.DATA:
+                    stream = self._streams.get(number)
+                    if stream is not None:
+                        if payload:
+                            stream.chunks.append(payload)
+                        if flags & Flag.END_STREAM:
+                            self._finish(stream)
+                else:
+                    self._take(kind, flags, number, bytes(payload))
+            if self._reader.consumed - self._granted > WINDOW // 4:
+                self._grant()
+        except FrameError as error:
+            self._fail(f"the server does not speak HTTP/2 as it should: {error}")
+
+    def pause_writing(self) -> None:
+        """The transport has enough to write."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """It may have more."""
+        self._paused = False
+        self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is on its way."""
+        self._end(f"the connection was lost{f': {exc}' if exc else ''}")
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    # What the transport calls.
+
+    async def call(
+        self,
+        fields: bytes,
+        body: Sequence[bytes | memoryview],
+        timeout: float,  # noqa: ASYNC109
+    ) -> tuple[dict[str, str], Sequence[bytes | memoryview]]:
+        """Send a message and return the answer's fields and message, in parts; raises `TransportError`."""
+        until = monotonic() + timeout
+        while len(self._streams) >= self._most_streams and not self.leaving:
+            await self._room(timeout)
+            timeout = until - monotonic()
+        if self.leaving:
+            raise TransportError("UNAVAILABLE", self.leaving)
+        stream = Stream(self._next, self._stream_window, deque(), self._loop.create_future())
+        self._next += 2
+        if self._next > LAST_STREAM:
+            self.leaving = "the connection has had all its streams"
+        self._streams[stream.number] = stream
+        stream.timer = self._loop.call_later(timeout, self._expired, stream)
+        block = fields + timeout_field(timeout)
+        length = sum(len(part) for part in body)
+        self._out += (head(Kind.HEADERS, Flag.END_HEADERS, stream.number, len(block)), block)
+        if length <= min(self._largest_frame, self._window, stream.window) and not (self._sending or self._paused):
+            self._window -= length
+            stream.window -= length
+            self._out += (head(Kind.DATA, Flag.END_STREAM, stream.number, length), *body)
+            self._flush_soon()
+        else:
+            stream.body.extend(memoryview(part).cast("B") for part in body if len(part))
+            self._sending.append(stream)
+            self._flush_soon()
+            self._pump()
+        try:
+            await stream.answer
+        except asyncio.CancelledError:
+            self._forget(stream, CANCEL)
+            raise
+        return stream.fields, stream.chunks
+
+    @property
+    def idle(self) -> bool:
+        """True where nothing is on its way."""
+        return not self._streams
+
+    async def aclose(self, why: str) -> None:
+        """Give the connection up; calls on their way fail with that reason."""
+        self._fail(why)
+        await self.closed
+
+    # Frames.
+
+    def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
+        if self._block is not None and kind != Kind.CONTINUATION:
+            raise FrameError("a header block is interrupted")
+        if kind == Kind.HEADERS:
+            block = unpadded(flags, payload)
+            if flags & Flag.END_HEADERS:
+                self._headers(number, flags, block)
+            else:
+                self._block = (number, flags, block)
+        elif kind == Kind.CONTINUATION:
+            if self._block is None or self._block[0] != number:
+                raise FrameError("a header block goes on that has not begun")
+            _, first_flags, block = self._block
+            self._block = (number, first_flags, block + payload)
+            if flags & Flag.END_HEADERS:
+                self._block = None
+                self._headers(number, first_flags, block + payload)
+        elif kind == Kind.WINDOW_UPDATE:
+            self._more_room(number, int.from_bytes(payload[:4], "big") & 0x7FFFFFFF)
+        elif kind == Kind.SETTINGS:
+            if not flags & Flag.ACK:
+                self._settings(settings_of(payload))
+        elif kind == Kind.PING:
+            if not flags & Flag.ACK:
+                self._write(frame(Kind.PING, Flag.ACK, 0, payload))
+        elif kind == Kind.RST_STREAM:
+            self._was_reset(number, int.from_bytes(payload[:4], "big"))
+        elif kind == Kind.GOAWAY:
+            self._go_away(payload)
+        elif kind == Kind.PUSH_PROMISE:
+            raise FrameError("it pushes what nobody asked for")
+
+    def _headers(self, number: int, flags: int, block: bytes) -> None:
+        fields = self._decoder.decode(block)  # also of a stream that is forgotten: the memory of both must agree
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        stream.fields = {**stream.fields, **fields} if stream.fields else fields
+        if flags & Flag.END_STREAM:
+            self._finish(stream)
+
+    def _finish(self, stream: Stream) -> None:
+        """The server has said all that it has to say of a call."""
+        code, message = status_of(stream.fields)
+        if stream.body:  # it does not want the rest
+            self._forget(stream, CANCEL)
+        else:
+            self._forget(stream)
+        if stream.answer.done():
+            return
+        if code == "OK":
+            stream.answer.set_result(None)
+        else:
+            stream.answer.set_exception(TransportError(code, message))
+
+    def _settings(self, values: dict[int, int]) -> None:
+        window = values.get(Setting.INITIAL_WINDOW_SIZE)
+        if window is not None:
+            change, self._stream_window = window - self._stream_window, window
+            for stream in self._streams.values():
+                stream.window += change
+        self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
+        self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
+        self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
+        self._wake()
+        self._pump()
+
+    def _more_room(self, number: int, more: int) -> None:
+        if number == 0:
+            self._window += more
+        elif (stream := self._streams.get(number)) is not None:
+            stream.window += more
+        self._pump()
+
+    def _was_reset(self, number: int, code: int) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        self._forget(stream)
+        status = {REFUSED: "UNAVAILABLE", CANCEL: "CANCELLED", CALM: "RESOURCE_EXHAUSTED"}.get(code, "UNAVAILABLE")
+        if not stream.answer.done():
+            stream.answer.set_exception(TransportError(status, f"the server reset the call (RST_STREAM {code})"))
+
+    def _go_away(self, payload: bytes) -> None:
+        """The server asks for no more calls; those that it has not seen may be made elsewhere."""
+        last = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
+        text = payload[8:].decode(errors="replace")
+        self.leaving = f"the server is going away (GOAWAY{f': {text}' if text else ''})"
+        for number in [number for number in self._streams if number > last]:
+            stream = self._streams[number]
+            self._forget(stream)
+            if not stream.answer.done():
+                stream.answer.set_exception(TransportError("UNAVAILABLE", self.leaving))
+        self._wake()
+        self._close_if_left()
+
+    # What is written.
+
+    def _write(self, *parts: bytes | memoryview) -> None:
+        self._out += parts
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Write once for all that is put together in one turn of the loop."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        parts, self._out = self._out, []
+        if parts and self._transport is not None and not self._transport.is_closing():
+            self._transport.writelines(parts)
+        self._close_if_left()
+
+    def _pump(self) -> None:
+        """Send of what waits for room, each stream in turn."""
+        budget = BURST
+        while self._sending and self._window > 0 and budget > 0 and not self._paused:
+            stream = self._sending.popleft()
+            if stream.number not in self._streams:
+                continue
+            if stream.window <= 0:
+                self._sending.append(stream)
+                if all(each.window <= 0 for each in self._sending):
+                    break
+                continue
+            budget -= self._send_some(stream, budget)
+            if stream.body:
+                self._sending.append(stream)
+        if self._out:
+            self._flush_soon()
+        if self._sending and budget <= 0 and not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump_again)
+
+    def _pump_again(self) -> None:
+        self._pumping = False
+        self._pump()
+
+    def _send_some(self, stream: Stream, budget: int) -> int:
+        """Put DATA frames of a stream together until a bound is reached; the bytes of that."""
+        sent = 0
+        while stream.body:
+            room = min(self._largest_frame, self._window, stream.window, budget - sent)
+            if room <= 0:
+                break
+            parts: list[memoryview] = []
+            length = 0
+            while stream.body and length < room:
+                part = stream.body.popleft()
+                if len(part) > room - length:
+                    stream.body.appendleft(part[room - length :])
+                    part = part[: room - length]
+                parts.append(part)
+                length += len(part)
+            flags = 0 if stream.body else Flag.END_STREAM
+            self._out += (head(Kind.DATA, flags, stream.number, length), *parts)
+            self._window -= length
+            stream.window -= length
+            sent += length
+        return sent
+
+    def _grant(self) -> None:
+        """Give the server as much room as it has used, on the connection and on its long streams."""
+        used = self._reader.consumed - self._granted
+        self._granted = self._reader.consumed
+        more = used.to_bytes(4, "big")
+        self._write(frame(Kind.WINDOW_UPDATE, 0, 0, more))
+        for stream in self._streams.values():
+            if stream.chunks:
+                self._write(frame(Kind.WINDOW_UPDATE, 0, stream.number, more))
+
+    # How it ends.
+
+    def _expired(self, stream: Stream) -> None:
+        self._forget(stream, CANCEL)
+        if not stream.answer.done():
+            stream.answer.set_exception(TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded"))
+
+    def _forget(self, stream: Stream, code: int | None = None) -> None:
+        """A call is over; with a code the server is told."""
+        if self._streams.pop(stream.number, None) is None:
+            return
+        if stream.timer is not None:
+            stream.timer.cancel()
+        stream.body.clear()
+        if code is not None and not self.closed.done():
+            self._write(frame(Kind.RST_STREAM, 0, stream.number, code.to_bytes(4, "big")))
+        self._wake()
+        self._close_if_left()
+
+    async def _room(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait until the server takes another call."""
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(max(timeout, 0)):
+                await turn
+        except TimeoutError:
+            raise TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded") from None
+
+    def _wake(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+
+    def _close_if_left(self) -> None:
+        if self.leaving and not self._streams and self._transport is not None and not self._flushing:
+            self._transport.close()
+
+    def _fail(self, why: str) -> None:
+        self._end(why)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, why: str) -> None:
+        self.leaving = self.leaving or why
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            if stream.timer is not None:
+                stream.timer.cancel()
+            stream.body.clear()
+            if not stream.answer.done():
+                stream.answer.set_exception(TransportError("UNAVAILABLE", why))
+        self._sending.clear()
+        self._wake()

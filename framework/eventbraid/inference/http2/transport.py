@@ -1,0 +1,111 @@
+"""A `Transport` over bare HTTP/2: connects when it is asked, and again when the connection is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from eventbraid.inference.http2.connection import Connection
+from eventbraid.inference.http2.fields import request_fields
+from eventbraid.inference.http2.messages import compressed, message_of, prefix
+from eventbraid.inference.transport import LARGE, SERVICE, TransportError
+
+if TYPE_CHECKING:
+    from eventbraid.inference.servers import Server
+
+__all__ = ["Http2Transport"]
+
+CONNECT_SECONDS: Final = 5.0
+"""For one attempt to connect, security included."""
+
+
+class Http2Transport:
+    """The protocol's calls over one connection at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._host, _, port = server.address.rpartition(":")
+        self._port = int(port)
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[Connection] | None = None
+        self._leaving: list[Connection] = []
+        """Connections on which only calls that have begun go on."""
+        self._fields: dict[tuple[str, str], bytes] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Http2Transport({self._server.address})"
+
+    async def call(
+        self,
+        method: str,
+        parts: Sequence[bytes | memoryview],
+        *,
+        timeout: float,  # noqa: ASYNC109
+        compression: str = "",
+    ) -> bytes:
+        """See `Transport.call`."""
+        until = monotonic() + timeout
+        fields = self._fields.get((method, compression))
+        if fields is None:
+            fields = self._fields[method, compression] = request_fields(
+                self._server.address, SERVICE + method, secure=False, encoding=compression, headers={}
+            )
+        if compression:
+            parts = [await asyncio.to_thread(compressed, parts, compression)]
+        start = prefix(sum(len(part) for part in parts), compressed=bool(compression))
+        connection = self._connection
+        if connection is None or connection.leaving:
+            connection = await self._connected(timeout)
+        answer, chunks = await connection.call(fields, [start, *parts], until - monotonic())
+        encoding = answer.get("grpc-encoding", "")
+        if sum(map(len, chunks)) < LARGE:
+            return message_of(chunks, encoding)
+        return await asyncio.to_thread(message_of, chunks, encoding)
+
+    async def _connected(self, timeout: float) -> Connection:  # noqa: ASYNC109
+        """A connection that takes calls; all who ask at the same time wait for the same one."""
+        if self._closed:
+            raise TransportError("UNAVAILABLE", "the connection was given up")
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect(), name=f"connecting {self._server.address}")
+            self._connecting.add_done_callback(self._connect_ended)
+        try:
+            async with asyncio.timeout(timeout):
+                return await asyncio.shield(self._connecting)
+        except TimeoutError:
+            raise TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded") from None
+
+    def _connect_ended(self, task: asyncio.Task[Connection]) -> None:
+        self._connecting = None
+        if not task.cancelled():
+            task.exception()  # seen, whoever waits for it
+
+    async def _connect(self) -> Connection:
+        if self._connection is not None and not self._connection.closed.done():
+            self._leaving = [each for each in self._leaving if not each.closed.done()]
+            self._leaving.append(self._connection)
+        where = f"{self._server.address}: failed to connect"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, self._connection = await asyncio.get_running_loop().create_connection(
+                    Connection, self._host.strip("[]"), self._port
+                )
+        except TimeoutError:
+            raise TransportError("UNAVAILABLE", f"{where} within {CONNECT_SECONDS:g} s") from None
+        except OSError as error:
+            raise TransportError("UNAVAILABLE", f"{where}: {error.strerror or error}") from None
+        return self._connection
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        for connection in (*self._leaving, self._connection):
+            if connection is not None:
+                await connection.aclose("the connection was given up")
+        self._leaving.clear()
