@@ -24,6 +24,7 @@ from typing import Any, Final
 from client_models import make_models
 
 from eventbraid.serving import known_repositories
+
 triton = None
 
 HERE: Final = Path(__file__).parent
