@@ -7,6 +7,7 @@ cached by the caller, and the tensors behind it, each a field `raw_input_content
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ __all__ = ["metadata_from", "parse_answer", "protocol", "request_head", "request
 
 RAW_INPUT_CONTENTS: Final = 7 << 3 | 2
 """The tag of field 7 of ModelInferRequest, length-delimited."""
+RAW_OUTPUT_CONTENTS: Final = 6 << 3 | 2
+"""That of field 6 of ModelInferResponse."""
+LONGEST_KNOWN: Final = 4096
+"""Bytes of an answer without its tensors up to which it is remembered."""
 
 
 def protocol() -> ModuleType:
@@ -65,19 +70,85 @@ def request_parts(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[bytes
 
 
 def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
-    """The tensors of an answer; raises `AnswerError` where it makes no sense."""
-    messages = protocol()
+    """The tensors of an answer, views of it but for strings; raises `AnswerError` where it makes no sense."""
     try:
-        answer = messages.ModelInferResponse.FromString(data)
-        if len(answer.raw_output_contents) != len(answer.outputs):
-            raise ValueError(f"{len(answer.outputs)} outputs with {len(answer.raw_output_contents)} contents")
+        head, contents = split_answer(data)
+        outputs = _known_outputs(head) if len(head) <= LONGEST_KNOWN else _outputs(head)
+        if len(contents) != len(outputs):
+            raise ValueError(f"{len(outputs)} outputs with {len(contents)} contents")
         return {
-            output.name: decode(content, output.datatype, output.shape)
-            for output, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
+            name: decode(content, datatype, shape)
+            for (name, datatype, shape), content in zip(outputs, contents, strict=True)
         }
     except Exception as error:
         message = f"the answer cannot be read: {type(error).__name__}: {error}"
         raise AnswerError(message, server=server, model=model) from error
+
+
+def split_answer(data: bytes) -> tuple[bytes, Sequence[bytes | memoryview]]:
+    """A ModelInferResponse without its `raw_output_contents`, and these: views where every field of it is a plain one.
+
+    Raises protobuf's DecodeError where it is no message; the first part has still to be read.
+    """
+    try:
+        return _split(data)
+    except IndexError:
+        answer = protocol().ModelInferResponse.FromString(data)
+        contents = list(answer.raw_output_contents)
+        answer.ClearField("raw_output_contents")
+        return answer.SerializeToString(), contents
+
+
+def _split(data: bytes) -> tuple[bytes, list[memoryview]]:
+    """The same by hand; IndexError where it is cut off, or has a field that no version of the protocol has."""
+    view, heads, contents = memoryview(data), list[bytes](), list[memoryview]()
+    end, place, kept = len(data), 0, 0
+    while place < end:
+        tag, after = data[place], place + 1
+        kind = tag & 7 if tag <= 0x7F else -1
+        if kind == 2:  # so many bytes
+            length, after = data[after], after + 1
+            if length > 0x7F:
+                length, after = _long(data, after - 1)
+            if tag == RAW_OUTPUT_CONTENTS:
+                heads.append(data[kept:place])
+                kept = after + length
+                contents.append(view[after:kept])
+            after += length
+        elif kind == 0:  # a number
+            while data[after] > 0x7F:
+                after += 1
+            after += 1
+        elif kind in (1, 5):  # eight bytes, or four
+            after += 8 if kind == 1 else 4
+        else:
+            raise IndexError
+        place = after
+    if place > end:
+        raise IndexError
+    heads.append(data[kept:])
+    return b"".join(heads), contents
+
+
+def _long(data: bytes, place: int) -> tuple[int, int]:
+    """A length of several bytes, and the place behind it; IndexError for more than five, which none needs."""
+    length = 0
+    for shift in range(0, 35, 7):
+        group = data[place]
+        place += 1
+        length |= (group & 0x7F) << shift
+        if group <= 0x7F:
+            return length, place
+    raise IndexError
+
+
+def _outputs(head: bytes) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    """Name, type and shape of the outputs of an answer."""
+    answer = protocol().ModelInferResponse.FromString(head)
+    return tuple((each.name, each.datatype, tuple(each.shape)) for each in answer.outputs)
+
+
+_known_outputs = lru_cache(maxsize=1024)(_outputs)
 
 
 def metadata_from(answer: Any, config: Any = None) -> ModelMetadata:
