@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import thread_time
 from typing import Final
 
@@ -19,7 +19,7 @@ from tritonclient.grpc import service_pb2
 
 from eventbraid.inference import TritonClient
 from eventbraid.inference.transport import Transport
-from eventbraid.kserve.wire import parse_answer, request_bytes, request_head
+from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 
 MODEL: Final = "same"
 ROUNDS, REQUESTS = 15, 1_000
@@ -48,7 +48,9 @@ class AtOnce:
     def __init__(self) -> None:
         self._answers = answers()
 
-    async def call(self, method: str, request: bytes, *, timeout: float, compression: str = "") -> bytes:  # noqa: ASYNC109
+    async def call(
+        self, method: str, parts: Sequence[bytes | memoryview], *, timeout: float, compression: str = ""
+    ) -> bytes:  # noqa: ASYNC109
         return self._answers[method]
 
     async def aclose(self) -> None: ...
@@ -62,7 +64,7 @@ async def measure() -> list[float]:
     client = TritonClient(["127.0.0.1:1"], connect=lambda server: transport)
 
     async def bare() -> None:
-        parse_answer(await transport.call("ModelInfer", request_bytes(head, tensors), timeout=30.0))
+        parse_answer(await transport.call("ModelInfer", request_parts(head, tensors), timeout=30.0))
 
     async def ours() -> None:
         await client.infer(MODEL, tensors)

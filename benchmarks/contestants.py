@@ -88,7 +88,7 @@ async def bare(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[
     """The bytes that eventbraid's client sends, over its transport, and nothing around it."""
     from eventbraid.inference.servers import Server
     from eventbraid.inference.transport import GrpcTransport
-    from eventbraid.kserve.wire import parse_answer, request_bytes, request_head
+    from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 
     transport = GrpcTransport(Server(address))
     into, out = NAMES.get(model, (INPUT, OUTPUT))
@@ -97,7 +97,7 @@ async def bare(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[
     async def infer(array: Array) -> Array:
         tensors = {into: array}
         head = heads.get(array.shape) or heads.setdefault(array.shape, request_head(model, "", tensors, ()))
-        answer = await transport.call("ModelInfer", request_bytes(head, tensors), timeout=30.0)
+        answer = await transport.call("ModelInfer", request_parts(head, tensors), timeout=30.0)
         return parse_answer(answer)[out]
 
     return infer, transport.aclose
