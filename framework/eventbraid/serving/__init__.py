@@ -1,11 +1,14 @@
-"""Servers for development: a laptop, a test, an example. Production is Triton."""
+"""Servers for development: a laptop, a test, an example. Production is Triton, which can be started here too."""
 
 from eventbraid.serving.launcher import EmbeddedServer
 from eventbraid.serving.repository import ModelEntry, Repository, known_repositories
+from eventbraid.serving.triton import ServerTLS, TritonServer
 
 __all__ = [
     "EmbeddedServer",
     "ModelEntry",
     "Repository",
+    "ServerTLS",
+    "TritonServer",
     "known_repositories",
 ]

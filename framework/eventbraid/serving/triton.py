@@ -1,0 +1,234 @@
+"""Starts the real Triton in a process of its own, and stops it in every case of ending."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from eventbraid.errors import ServerError
+from eventbraid.serving import keeper
+from eventbraid.serving.environment import TritonEnvironment, triton_environment
+from eventbraid.serving.repository import Repository
+from eventbraid.serving.wrapping import wrap
+
+__all__ = ["ServerTLS", "TritonServer", "free_port"]
+
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 20.0
+DRAIN_SECONDS: Final = 5
+"""For the requests in flight, from SIGTERM on."""
+FIRST_LINES, LAST_LINES = 5, 40
+"""Of the log: what was wrong with the command stands at the head of its help."""
+READY: Final = "Started GRPCInferenceService"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTLS:
+    """A server's own certificate and key, PEM files; with `clients` it serves only who shows a certificate of that
+    authority."""
+
+    certificate: str | Path
+    key: str | Path
+    clients: str | Path | None = None
+
+    def options(self) -> list[str]:
+        """Triton's options for it."""
+        own = [f"--grpc-server-cert={self.certificate}", f"--grpc-server-key={self.key}"]
+        if self.clients is None:
+            return ["--grpc-use-ssl=true", *own]
+        return ["--grpc-use-ssl-mutual=true", *own, f"--grpc-root-cert={self.clients}"]
+
+
+class TritonServer:
+    """The real Triton with ONNX models: `async with TritonServer(models=[...]) as server: ... server.address`.
+
+    It has one port for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
+    when this process ends in whatever way. `options` are further options of tritonserver's command line.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str | Path],
+        *,
+        port: int = 0,
+        tls: ServerTLS | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
+        self._folders = list(models)
+        self._port = port
+        self._options = [*(tls.options() if tls is not None else ()), *options]
+        self._keeper: asyncio.subprocess.Process | None = None
+        self._pid: int | None = None
+        self._folder: Path | None = None
+        self._last_words = ""
+        self.address = ""
+        self.models: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        state = self.address if self._keeper is not None else "not running"
+        return f"TritonServer({state}, models: {', '.join(self.models)})"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of tritonserver, while there is one; its models run in processes of its group."""
+        return self._pid
+
+    @property
+    def log(self) -> str:
+        """The first and the last lines that the server wrote since its last start."""
+        if self._folder is None or not (log := self._folder / "log").exists():
+            return self._last_words
+        lines = log.read_text(errors="replace").splitlines()
+        if len(lines) > FIRST_LINES + LAST_LINES:
+            lines = [*lines[:FIRST_LINES], "...", *lines[-LAST_LINES:]]
+        return "\n".join(lines)
+
+    async def start(self) -> Self:
+        """Start it and wait until it serves; raises `ServerError` with its last words if it does not.
+
+        The first start on a machine installs it. Raises `ConfigurationError` where it cannot run here.
+        """
+        if self._keeper is not None:
+            raise ServerError("this server is running", server=self.address)
+        found = await asyncio.to_thread(triton_environment)
+        if self._folder is None:
+            await asyncio.to_thread(self._prepare, found)
+        try:
+            await self._launch(found)
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    def _prepare(self, found: TritonEnvironment) -> None:
+        repository = Repository.open(self._folders)
+        self._folder = Path(tempfile.mkdtemp(prefix="eventbraid-triton-"))
+        backend = self._folder / "backends/python"
+        backend.mkdir(parents=True)
+        for file in found.backend_files():
+            (backend / file.name).symlink_to(file)
+        wrap(repository, self._folder / "models")
+        self._port = self._port or free_port()
+        self.address = f"127.0.0.1:{self._port}"
+        self.models = tuple(model.name for model in repository.models)
+
+    async def _launch(self, found: TritonEnvironment) -> None:
+        pipe = asyncio.subprocess.PIPE
+        # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
+        self._keeper = await asyncio.create_subprocess_exec(
+            *self._command(found), stdin=pipe, stdout=pipe, start_new_session=True, env=found.variables()
+        )
+        assert self._keeper.stdout is not None
+        said: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while "ready" not in said and (line := await self._keeper.stdout.readline()):
+                    said |= json.loads(line)
+                    self._pid = said["pid"]
+        except TimeoutError:
+            raise ServerError(f"Triton was not ready after {START_SECONDS:.0f} s\n{self.log}") from None
+        if "ready" not in said:
+            raise ServerError(f"Triton did not start\n{self.log}")
+
+    def _command(self, found: TritonEnvironment) -> list[str]:
+        assert self._folder is not None
+        regions = f"{self._folder.name}-"
+        keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
+        return [
+            *(*keep, f"--regions={regions}", f"--ready={READY}", "--", str(found.binary)),
+            f"--model-repository={self._folder / 'models'}",
+            f"--backend-directory={self._folder / 'backends'}",
+            f"--backend-config=python,shm-region-prefix-name={regions}",
+            *("--grpc-address=127.0.0.1", f"--grpc-port={self._port}"),
+            *("--allow-http=false", "--allow-metrics=false", f"--exit-timeout-secs={DRAIN_SECONDS}"),
+            *self._options,
+        ]
+
+    async def stop(self) -> None:
+        """Let it finish its requests and end it; kill it if it does not end. Nothing of it is left."""
+        try:
+            await self.terminate()
+        finally:
+            if self._folder is not None:
+                self._last_words = self.log
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+    async def terminate(self) -> None:
+        """SIGTERM, and wait for its end: it finishes what is in flight and refuses what is new."""
+        if self._keeper is None:
+            return
+        self.thaw()
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._ended()
+        except TimeoutError:
+            await self.kill()
+        except asyncio.CancelledError:
+            self._signal(signal.SIGKILL)  # nobody is left to ask again
+            raise
+
+    async def kill(self) -> None:
+        """SIGKILL it and the processes of its models."""
+        self._signal(signal.SIGKILL)
+        await self._ended()
+
+    def freeze(self) -> None:
+        """SIGSTOP: it keeps its connections and does not answer."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on where it was frozen."""
+        self._signal(signal.SIGCONT)
+
+    async def aclose(self) -> None:
+        """The same as `stop`."""
+        await self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, number)
+
+    async def _ended(self) -> None:
+        """Wait until the keeper has seen the server's end and cleared up behind it."""
+        if self._keeper is None:
+            return
+        await self._keeper.wait()
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+        self._keeper = self._pid = None
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens, outside the range from which clients get theirs.
+
+    A server that is away for a while would else find its port taken, in the worst case by a client that tried to
+    reach it there and was connected to itself.
+    """
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise ServerError("no free port was found from 20000 to 32000")
