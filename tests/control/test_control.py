@@ -153,6 +153,6 @@ def test_the_generated_code_is_current() -> None:
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    folder = ROOT / "framework/eventbraid/control/_pb"
-    for name, text in generate.compiled().items():
-        assert (folder / name).read_text() == text, f"run `{sys.executable} protos/generate.py`"
+    for proto, (package, folder) in generate.TARGETS.items():
+        for name, text in generate.compiled(proto, package).items():
+            assert (folder / name).read_text() == text, f"run `{sys.executable} protos/generate.py`"

@@ -14,11 +14,11 @@ from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.discovery import Discovery
 from eventbraid.inference.endpoint import Connect, Served
 from eventbraid.inference.gathering import end, together
+from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
 from eventbraid.inference.retry import Next, next_step, pause
 from eventbraid.inference.servers import Server, servers_of
-from eventbraid.inference.transport import GrpcTransport
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
 from eventbraid.kserve.tensors import protocol_type
@@ -55,7 +55,7 @@ class TritonClient:
         self,
         servers: Sequence[str | Server],
         *,
-        connect: Connect = GrpcTransport,
+        connect: Connect = Http2Transport,
         say: Callable[[str], None] = lambda line: None,
         patient: bool = True,
     ) -> None:
