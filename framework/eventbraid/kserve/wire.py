@@ -6,8 +6,9 @@ cached by the caller, and the tensors behind it, each a field `raw_input_content
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["metadata_from", "parse_answer", "protocol", "request_head", "request_parts", "varint"]
+
+View: TypeAlias = Callable[[str, Sequence[int]], NDArray[Any]]
 
 RAW_INPUT_CONTENTS: Final = 7 << 3 | 2
 """The tag of field 7 of ModelInferRequest, length-delimited."""
@@ -64,8 +67,13 @@ def request_parts(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[bytes
     return parts
 
 
-def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
-    """The tensors of an answer; raises `AnswerError` where it makes no sense."""
+def parse_answer(
+    data: bytes, server: str = "", model: str = "", placed: Mapping[str, View] = MappingProxyType({})
+) -> Tensors:
+    """The tensors of an answer; raises `AnswerError` where it makes no sense.
+
+    For outputs that the server was to put elsewhere, `placed` makes the tensor of a type and a shape.
+    """
     messages = protocol()
     try:
         answer = messages.ModelInferResponse.FromString(data)
@@ -73,6 +81,8 @@ def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
             raise ValueError(f"{len(answer.outputs)} outputs with {len(answer.raw_output_contents)} contents")
         return {
             output.name: decode(content, output.datatype, output.shape)
+            if content or output.name not in placed
+            else placed[output.name](output.datatype, output.shape)
             for output, content in zip(answer.outputs, answer.raw_output_contents, strict=True)
         }
     except Exception as error:
