@@ -1,7 +1,8 @@
 """System shared memory: tensors of requests to servers of this host are not copied through a connection."""
 
 from eventbraid.inference.memory.lending import Loan, SharedMemory
-from eventbraid.inference.memory.pool import Place, Pool, Span
+from eventbraid.inference.memory.places import Place, Span
+from eventbraid.inference.memory.pool import Pool
 from eventbraid.inference.memory.regions import Region, sweep
 from eventbraid.inference.memory.registrations import Call, Registrations
 

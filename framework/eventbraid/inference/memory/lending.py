@@ -13,11 +13,10 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from eventbraid.errors import ServerError
-from eventbraid.inference.memory.pool import Place, Pool, Span
+from eventbraid.inference.memory.places import Place, Span
+from eventbraid.inference.memory.pool import Pool
 from eventbraid.inference.memory.regions import sweep
 from eventbraid.inference.memory.registrations import Call, Registrations, status_of
-from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import Tensors
 from eventbraid.kserve.shared import Location, Placed, tensor_fields
 from eventbraid.kserve.tensors import NUMPY_TYPES, protocol_type
@@ -197,10 +196,12 @@ class Loan:
 
     def add_output(self, name: str, place: Place | None, nbytes: int) -> None:
         """Want an output, in a place that is held or with the answer."""
-        self._wanted.append((name, place and Span(place, 0, nbytes).location))
-        if place is not None:
-            self.held.append(place)
-            self.outputs[name] = place
+        if place is None:
+            self._wanted.append((name, None))
+            return
+        self._wanted.append((name, Span(place, 0, nbytes).location))
+        self.held.append(place)
+        self.outputs[name] = place
 
     def parts(self, head: bytes) -> list[bytes | memoryview]:
         """The request behind a head without inputs and outputs."""

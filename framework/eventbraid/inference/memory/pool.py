@@ -13,85 +13,23 @@ import errno
 import threading
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from eventbraid.inference.memory.regions import PAGE, Region
-from eventbraid.kserve.shared import FOLDER, Location
+from eventbraid.inference.memory.places import Place, Slab, Span, fitting, region_size, size_class
+from eventbraid.inference.memory.regions import Region
+from eventbraid.kserve.shared import FOLDER
 
-__all__ = ["Place", "Pool", "Span", "size_class"]
+__all__ = ["Pool"]
 
-SLAB: Final = 4 << 20
-"""Bytes of a region that holds several places; one that is larger has a region of its own."""
 PAUSE: Final = 1.0
 """Seconds after the system refused a region, before it is asked again."""
-
-
-def size_class(nbytes: int) -> int:
-    """The size of the place for so many bytes: from a page on, in steps of a quarter of a power of two."""
-    step = 1 << max((nbytes - 1).bit_length() - 3, PAGE.bit_length() - 1)
-    return max(-(-nbytes // step) * step, PAGE)
-
-
-class Place:
-    """Bytes of a region for one tensor at a time."""
-
-    __slots__ = ("arrays", "holds", "offset", "slab")
-
-    arrays: int
-    """Arrays that lie on it."""
-    holds: int
-    """Requests that need it, and callers that have taken it."""
-
-    def __init__(self, slab: _Slab, offset: int) -> None:
-        self.slab = slab
-        self.offset = offset
-        self.holds = self.arrays = 0
-
-    def __repr__(self) -> str:
-        return f"Place({self.slab.region.name} at {self.offset}, {self.arrays} arrays, {self.holds} holds)"
-
-    @property
-    def region(self) -> Region:
-        """The region in which it lies."""
-        return self.slab.region
-
-    @property
-    def size(self) -> int:
-        """Its bytes, at least as many as were asked for."""
-        return self.slab.size
-
-
-class Span(NamedTuple):
-    """The part of a place that a tensor takes."""
-
-    place: Place
-    start: int
-    nbytes: int
-
-    @property
-    def location(self) -> Location:
-        """The same for a server."""
-        return Location(self.place.region.name, self.place.offset + self.start, self.nbytes)
-
-
-class _Slab:
-    """A region and its places, all of one size."""
-
-    def __init__(self, region: Region, size: int) -> None:
-        self.region = region
-        self.size = size
-        self.places = [Place(self, offset) for offset in range(0, region.size - size + 1, size)]
-        self.busy = 0
-        self.retired = False
-        self.used = 0
-        """When a place of it was last taken, counted in places taken."""
 
 
 class Pool:
@@ -106,7 +44,7 @@ class Pool:
         self.refusals: Counter[str] = Counter()
         """How often there was no place, by the reason."""
         self._lock = threading.RLock()
-        self._slabs: dict[int, _Slab] = {}
+        self._slabs: dict[int, Slab] = {}
         self._addresses: list[int] = []
         self._free: dict[int, list[Place]] = {}
         """By size; the last one that was used is taken first, since its pages are in the caches."""
@@ -267,7 +205,7 @@ class Pool:
     def _pop(self, nbytes: int) -> Place | None:
         """A free place, at most twice as large as need be."""
         self._collect()
-        for size in _fitting(size_class(nbytes)):
+        for size in fitting(size_class(nbytes)):
             if places := self._free.get(size):
                 place = places.pop()
                 self._taken += 1
@@ -280,7 +218,7 @@ class Pool:
     def _grow(self, nbytes: int, *, touch: bool = False) -> bool:
         """Add a region; false with the reason noted where there is no room."""
         size = size_class(nbytes)
-        total = max(min(SLAB, self.limit) // size, 1) * size
+        total = region_size(size, self.limit)
         with self._lock:
             if fault := self._closed or self._no_room(total):
                 self.refusals[fault] += 1
@@ -297,15 +235,17 @@ class Pool:
                 full = error.errno == errno.ENOSPC
                 self.refusals[f"{FOLDER} is full" if full else f"{FOLDER}: {error.strerror}"] += 1
             return False
+        self._add(Slab(region, size))
+        return True
+
+    def _add(self, slab: Slab) -> None:
         with self._lock:
-            slab = _Slab(region, size)
-            self._slabs[region.address] = slab
+            self._slabs[slab.region.address] = slab
             self._addresses = sorted(self._slabs)
             if self._closed:  # while it was made
                 self._drop(slab)
             else:
-                self._free.setdefault(size, []).extend(slab.places)
-        return True
+                self._free.setdefault(slab.size, []).extend(slab.places)
 
     def _no_room(self, size: int) -> str:
         """Why a region of that size cannot be made; where there is no room, those that nobody uses are removed."""
@@ -339,7 +279,7 @@ class Pool:
         elif not slab.busy:
             self._drop(slab)
 
-    def _drop(self, slab: _Slab) -> None:
+    def _drop(self, slab: Slab) -> None:
         """Remove a region; its memory stays mapped as long as arrays lie on it."""
         region = slab.region
         del self._slabs[region.address]
@@ -350,11 +290,3 @@ class Pool:
             self._dropped[region.name] = region.size
         else:
             self._reserved -= region.size
-
-
-def _fitting(size: int) -> Iterator[int]:
-    """The size classes from one on to its double."""
-    largest = 2 * size
-    while size <= largest:
-        yield size
-        size = size_class(size + 1)
