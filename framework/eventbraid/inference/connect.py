@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 from eventbraid.errors import ConfigurationError
 from eventbraid.inference.client import InferenceClient, RequestOptions
 from eventbraid.inference.fallback import WithFallback
@@ -58,6 +61,10 @@ class AnyLoop:
         if asyncio.get_running_loop() is self._loop:
             return await self._client.infer(model, inputs, **options)
         return await self._on_its_loop(lambda: self._client.infer(model, inputs, **options))
+
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array for an input, in shared memory where the client has some."""
+        return getattr(self._client, "empty", np.empty)(shape, dtype)
 
     def report(self) -> dict[str, Any]:
         """The client's report."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from eventbraid.address import is_here
 from eventbraid.errors import RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.health import Health, probe_pause
 from eventbraid.inference.limits import Slots
@@ -72,6 +73,9 @@ class Endpoint:
     ) -> None:
         self.server = server
         self.name = server.name
+        said = server.shared_memory
+        self.local = is_here(server.address) if said is None else said
+        """True where it may see this host's shared memory."""
         self.health = Health()
         self.outstanding = 0
         self.slots = Slots(server.max_requests, server.max_bytes)
@@ -115,7 +119,7 @@ class Endpoint:
         model: str = "",
         compression: str = "",
     ) -> bytes:
-        """The answer's bytes; raises what `server_error` makes of a failure, and sets the server aside if it is away."""
+        """The answer's bytes; raises the `ServerError` of a failure, and sets the server aside if it is away."""
         try:
             with waiting_on(self.name):
                 answer = await self._transport.call(

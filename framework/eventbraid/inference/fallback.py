@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Unpack
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from eventbraid.errors import (
     ConfigurationError,
@@ -85,6 +88,10 @@ class WithFallback:
             raise failed from error
         self.fell_back[model, reason] += 1
         return answer
+
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array for an input, in shared memory where the first client has some."""
+        return getattr(self._first, "empty", np.empty)(shape, dtype)
 
     def report(self) -> dict[str, Any]:
         """The first's report, with what fell back."""

@@ -85,9 +85,7 @@ def parse_answer(
         if len(contents) != len(outputs):
             raise ValueError(f"{len(outputs)} outputs with {len(contents)} contents")
         return {
-            name: decode(content, datatype, shape)
-            if content or name not in placed
-            else placed[name](datatype, shape)
+            name: decode(content, datatype, shape) if content or name not in placed else placed[name](datatype, shape)
             for (name, datatype, shape), content in zip(outputs, contents, strict=True)
         }
     except Exception as error:
