@@ -66,9 +66,9 @@ class AnyLoop:
         """An array for an input, in shared memory where the client has some."""
         return getattr(self._client, "empty", np.empty)(shape, dtype)
 
-    def report(self) -> dict[str, Any]:
+    async def report(self) -> dict[str, Any]:
         """The client's report."""
-        return getattr(self._client, "report", dict)()
+        return await self._client.report()
 
     async def aclose(self) -> None:
         """Close the client."""

@@ -93,9 +93,9 @@ class WithFallback:
         """An array for an input, in shared memory where the first client has some."""
         return getattr(self._first, "empty", np.empty)(shape, dtype)
 
-    def report(self) -> dict[str, Any]:
+    async def report(self) -> dict[str, Any]:
         """The first's report, with what fell back."""
-        report = getattr(self._first, "report", dict)()
+        report = await self._first.report()
         fallback = [
             {"model": model, "reason": reason, "requests": count} for (model, reason), count in self.fell_back.items()
         ]

@@ -21,7 +21,7 @@ from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.memory import SharedMemory
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
-from eventbraid.inference.retry import Next, next_step, pause, server_error
+from eventbraid.inference.retry import Next, failure, next_step, pause, server_error
 from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
@@ -29,6 +29,7 @@ from eventbraid.kserve.rows import rows
 from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
+from eventbraid.services.stalls import Stalls
 from eventbraid.whereabouts import waiting_for
 
 __all__ = ["TritonClient"]
@@ -118,6 +119,15 @@ class TritonClient:
         """An array for an input, in shared memory where a server of this host may take it from there."""
         return np.empty(shape, dtype) if self._memory is None else self._memory.empty(shape, dtype)
 
+    async def report(self) -> dict[str, Any]:
+        """What was asked of models and servers, the shared memory, and how long the event loop stood still."""
+        if self._loop is None:
+            return {}
+        self._here()
+        memory = {"shared_memory": self._memory.report()} if self._memory is not None else {}
+        stalls = {"count": self._stalls.count, "longest_seconds": self._stalls.longest}
+        return {**await self._pool.report(monotonic() - self._began), **memory, "loop_stalls": stalls}
+
     async def aclose(self) -> None:
         """Close the connections; requests in flight end as unavailable, and none is taken from here on."""
         if self._closed:
@@ -125,6 +135,7 @@ class TritonClient:
         self._closed = True
         if self._loop is not None:
             self._here()
+            self._stalls.stop()
             try:
                 if self._memory is not None:
                     await self._memory.aclose()
@@ -139,6 +150,9 @@ class TritonClient:
             self._discovery = Discovery(self._pool, self._say)
             local = any(endpoint.local for endpoint in self._pool.endpoints)
             self._memory = SharedMemory() if local else None
+            self._stalls = Stalls()
+            self._stalls.start()
+            self._began = monotonic()
             self._loop = loop
         elif self._loop is not loop:
             what = "this client is bound to the event loop on which it was first used: make one for each loop"
@@ -181,12 +195,23 @@ class TritonClient:
         tried, failed, wish, before = 0, set(request.wish.avoid), request.wish, ""
         while True:
             tried += 1
+            began = monotonic()
             served = await self._pool.take(serving, wish)
+            account = served.account
+            account.tries += 1
+            account.waited.add(monotonic() - began)
             if asked is not None:
+                account.hedged += bool(asked)
                 asked.add(served.name)
             try:
-                return await self._attempt(served, request)
+                tensors = await self._attempt(served, request)
+                account.requests += 1
+                account.rows += rows(request.inputs)
+                account.bytes_sent += request.nbytes
+                account.bytes_received += size(tensors)
+                return tensors
             except ServerError as error:
+                account.failures[failure(error)] += 1
                 left = request.deadline - monotonic()
                 failed.add(served.name)
                 others = serving.others(failed)
@@ -242,6 +267,7 @@ class TritonClient:
                 with loan:
                     answer = await endpoint.call("ModelInfer", parts, request.deadline, request.model)
                     served.took(monotonic() - sent)
+                    served.account.in_memory += 1
                     tensors = loan.read(answer)
             except ServerError as error:
                 if not loan.cure(error):
