@@ -99,6 +99,7 @@ class TritonClient:
         check_inputs(metadata, inputs, serving.served[0].name)
         if outputs:
             check_names(metadata, outputs, serving.served[0].name)
+        self._stalls.start()
         nbytes = size(inputs)
         wish = Wish(
             nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
@@ -151,7 +152,6 @@ class TritonClient:
             local = any(endpoint.local for endpoint in self._pool.endpoints)
             self._memory = SharedMemory() if local else None
             self._stalls = Stalls()
-            self._stalls.start()
             self._began = monotonic()
             self._loop = loop
         elif self._loop is not loop:
