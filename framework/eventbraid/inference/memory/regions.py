@@ -60,9 +60,10 @@ class Region:
     def __repr__(self) -> str:
         return f"Region({self.name}, {self.size} bytes{'' if self.unlink.alive else ', unlinked'})"
 
-    def array(self, offset: int, size: int) -> NDArray[Any]:
+    def array(self, offset: int, size: int, *, writeable: bool = True) -> NDArray[Any]:
         """The bytes from `offset` on: the array on which all views of it end, and which keeps the memory mapped."""
-        return np.ndarray(size, np.uint8, self._map, offset)
+        memory = memoryview(self._map)
+        return np.frombuffer(memory if writeable else memory.toreadonly(), np.uint8, size, offset)
 
     def touch(self) -> None:
         """Have every page mapped, so that the first to write need not wait for that."""
