@@ -224,8 +224,12 @@ def test_arrays_outlive_the_pool(pool: Pool) -> None:
     array[:] = 3
     pool.close()
     assert array.sum() == 3000
-    assert pool.empty(1000).sum() is not None
-    assert pool.refusals["the pool is closed"] == 1
+
+
+def test_a_closed_pool_gives_ordinary_arrays(pool: Pool) -> None:
+    pool.close()
+    assert pool.span_of(pool.empty(1000)) is None
+    assert pool.refusals == {"the pool is closed": 1}
 
 
 def test_beyond_its_limit_a_pool_gives_ordinary_arrays_and_says_why() -> None:
