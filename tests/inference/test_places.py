@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class Machine(RuleBasedStateMachine):
     def places_held_are_apart(self) -> None:
         held = {id(place): place for place in self.holds}.values()
         spans = sorted((place.region.address + place.offset, place.size) for place in held)
-        for (start, size), (following, _) in zip(spans, spans[1:], strict=False):
+        for (start, size), (following, _) in pairwise(spans):
             assert start + size <= following
 
     @invariant()

@@ -140,7 +140,9 @@ async def test_an_answer_is_sent_on_from_where_it_is(client: Client) -> None:
     assert client.memory.pool.in_use == 2
 
 
-@pytest.mark.parametrize("x", [np.ones((100, 1024), ">f4"), np.ones((1024, 100), np.float32).T], ids=["swapped", "transposed"])
+@pytest.mark.parametrize(
+    "x", [np.ones((100, 1024), ">f4"), np.ones((1024, 100), np.float32).T], ids=["swapped", "transposed"]
+)
 async def test_arrays_of_another_layout_are_sent_as_they_read(client: Client, x: Any) -> None:
     assert ((await client.wide(x))["y"] == 2).all()
 
@@ -279,6 +281,146 @@ async def test_a_server_that_does_not_see_our_memory_gets_its_requests_without(c
     assert reason.startswith(f"{client.address}: it cannot open a region of this host: Unable to open shared memory")
     assert (count, client.memory.requests) == (2, 0)
     assert client.memory.pool.in_use == 1
+
+
+async def test_a_server_without_the_extension_gets_its_requests_without() -> None:
+    metadata = service_pb2.ServerMetadataResponse(name="other", version="1.0", extensions=["statistics"])
+    calls: list[str] = []
+
+    async def call(method: str, request: bytes, seconds: float) -> bytes:
+        calls.append(method)
+        return metadata.SerializeToString()
+
+    memory = SharedMemory()
+    for _ in range(2):
+        loan = await memory.lend("a", 0, call, "wide", {"x": np.ones((100, 1024), np.float32)}, {}, 1)
+        assert loan is None
+    assert calls == ["ServerMetadata"]
+    assert memory.reasons == {"a: other 1.0 has no system_shared_memory": 2}
+    assert memory.pool.in_use == 0
+    await memory.aclose()
+
+
+async def test_a_registration_that_is_given_up_is_made_by_the_next_request(client: Client) -> None:
+    call, asked = client.call, asyncio.Event()
+
+    async def register_and_wait(method: str, request: bytes, seconds: float = 10) -> bytes:
+        answer = await call(method, request, seconds)
+        if method == "SystemSharedMemoryRegister":
+            asked.set()
+            await asyncio.Event().wait()
+        return answer
+
+    client.call = register_and_wait  # type: ignore[method-assign]
+    x = client.memory.empty((100, 1024))
+    x[:] = 1
+    first = asyncio.create_task(client.wide(x))
+    await asked.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    client.call = call  # type: ignore[method-assign]
+    client.incarnation = 1
+    assert ((await client.wide(x))["y"] == 2).all()
+    assert client.memory.requests == 1
+
+
+async def test_a_server_that_is_away_when_a_region_is_registered_is_an_error_that_leaves_no_place_in_use() -> None:
+    async def call(method: str, request: bytes, seconds: float) -> bytes:
+        raise TransportError("UNAVAILABLE", "not reachable")
+
+    memory = SharedMemory()
+    with pytest.raises(TransportError):
+        await memory.lend("a", 0, call, "wide", {"x": np.ones((100, 1024), np.float32)}, {"y": 100 * ROW}, 1)
+    assert memory.pool.in_use == 0
+    await memory.aclose()
+
+
+async def test_a_frozen_server_holds_no_request_beyond_its_deadline() -> None:
+    async def call(method: str, request: bytes, seconds: float) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    memory = SharedMemory()
+    for _ in range(2):
+        with pytest.raises(TransportError, match="no region could be registered before the deadline"):
+            await memory.lend("a", 0, call, "wide", {"x": np.ones((100, 1024), np.float32)}, {}, 0.02)
+    assert memory.pool.in_use == 0
+    await memory.aclose()
+
+
+async def test_a_server_that_would_crash_is_not_asked_to_let_go_of_what_it_may_use() -> None:
+    metadata = service_pb2.ServerMetadataResponse(
+        name="triton", version="2.40.0", extensions=["system_shared_memory"]
+    ).SerializeToString()
+    calls: list[str] = []
+
+    async def call(method: str, request: bytes, seconds: float) -> bytes:
+        calls.append(method)
+        if method == "SystemSharedMemoryStatus":
+            raise TransportError("NOT_FOUND", "Unable to find system shared memory region")
+        return metadata if method == "ServerMetadata" else b""
+
+    memory = SharedMemory()
+    sure, lost = memory.empty(1 << 20, np.uint8), memory.empty(1 << 21, np.uint8)
+    loan = await memory.lend("a", 0, call, "wide", {"x": sure}, {}, 1)
+    assert loan is not None
+    with loan:
+        pass
+    loan = await memory.lend("a", 0, call, "wide", {"x": lost}, {}, 1)
+    assert loan is not None
+    with pytest.raises(TransportError), loan:
+        raise TransportError("DEADLINE_EXCEEDED")
+    await memory.aclose()
+    assert calls.count("SystemSharedMemoryRegister") == 2
+    assert calls.count("SystemSharedMemoryUnregister") == 1
+    assert regions() == set()
+
+
+async def test_where_a_server_is_still_at_work_at_the_end_the_next_client_lets_it_let_go(client: Client) -> None:
+    asking = asyncio.create_task(client.slow(300_000))
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    await asyncio.wait([asking])
+    await client.memory.aclose()
+    assert regions() == set()
+    heir = Client(client.address, SharedMemory())
+    await heir.slow(0)  # behind the one that was cancelled
+    heir.incarnation = 1
+    await heir.slow(0)
+    assert await heir.registered() == {region.name for region in heir.memory.pool.regions()}
+    await heir.memory.aclose()
+    await heir.transport.aclose()
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_with_little_shared_memory_every_request_is_answered(repository: Path, full: bool) -> None:
+    code = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from test_shared_memory import Client, EmbeddedServer, SharedMemory, np
+async def main():
+    memory = SharedMemory()
+    if sys.argv[3] == "True":
+        open("/dev/shm/other", "wb").write(bytes((3 << 20) + (1 << 19)))
+    async with EmbeddedServer([sys.argv[2]]) as server:
+        client = Client(server.address, memory)
+        for n in range(4):
+            answers = await asyncio.gather(*(client.wide(np.full((100, 1024), n, np.float32)) for _ in range(8)))
+            assert all((answer["y"] == 2 * n).all() for answer in answers)
+        print(memory.report()["instead"])
+        await memory.aclose()
+        await client.transport.aclose()
+asyncio.run(main())"""
+    inside = 'mount -t tmpfs -o size=4m tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside, "sh"]
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(repository), str(full)]
+    probe = await asyncio.create_subprocess_exec(*command, "true", stderr=subprocess.DEVNULL)
+    if await probe.wait():
+        pytest.skip("this system allows no mount of one's own")
+    process = await asyncio.create_subprocess_exec(*command, *arguments, stdout=subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert ("/dev/shm is full" if full else "the limit of 2097152 bytes is reached") in output.decode()
 
 
 async def test_where_shared_memory_is_full_tensors_go_with_the_message(client: Client) -> None:
