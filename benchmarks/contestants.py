@@ -18,10 +18,18 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
+from eventbraid.inference import TritonClient
+from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.servers import Server
+from eventbraid.inference.transport import GrpcTransport
+from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 from eventbraid.services.stalls import Stalls
 
 Array = NDArray[np.float32]
 Infer = Callable[[Array], Awaitable[Array]]
+Contestant = tuple[Infer, Callable[[], Awaitable[None]]]
+"""Asks the model, and closes."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,9 @@ NAMES: Final = {"facile": ("features", "energy")}
 """Of the input and the output, where they are not x and y."""
 
 
-async def ours(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
+async def ours(address: str, model: str, connect: Connect = Http2Transport) -> Contestant:
     """eventbraid's client, with everything on that is on by default."""
-    from eventbraid.inference import TritonClient
-
-    client = TritonClient([address])
+    client = TritonClient([address], connect=connect)
     into, out = NAMES.get(model, (INPUT, OUTPUT))
 
     async def infer(array: Array) -> Array:
@@ -66,7 +72,12 @@ async def ours(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[
     return infer, client.aclose
 
 
-async def tritonclient(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
+async def ours_grpc(address: str, model: str) -> Contestant:
+    """The same over grpc.aio."""
+    return await ours(address, model, GrpcTransport)
+
+
+async def tritonclient(address: str, model: str) -> Contestant:
     """tritonclient.grpc.aio as its examples use it."""
     from tritonclient.grpc import InferInput
     from tritonclient.grpc.aio import InferenceServerClient
@@ -84,13 +95,9 @@ async def tritonclient(address: str, model: str) -> tuple[Infer, Callable[[], Aw
     return infer, client.close
 
 
-async def bare(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
+async def bare(address: str, model: str) -> Contestant:
     """The bytes that eventbraid's client sends, over its transport, and nothing around it."""
-    from eventbraid.inference.servers import Server
-    from eventbraid.inference.transport import GrpcTransport
-    from eventbraid.kserve.wire import parse_answer, request_head, request_parts
-
-    transport = GrpcTransport(Server(address))
+    transport = Http2Transport(Server(address))
     into, out = NAMES.get(model, (INPUT, OUTPUT))
     heads: dict[tuple[int, ...], bytes] = {}
 
@@ -103,7 +110,12 @@ async def bare(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[
     return infer, transport.aclose
 
 
-CONTESTANTS: Final = {"ours": ours, "tritonclient": tritonclient, "bare": bare}
+CONTESTANTS: Final[dict[str, Callable[[str, str], Awaitable[Contestant]]]] = {
+    "ours": ours,
+    "ours over grpc.aio": ours_grpc,
+    "tritonclient": tritonclient,
+    "bare": bare,
+}
 
 
 async def compete(contestant: str, work: Work, address: str) -> dict[str, float]:
