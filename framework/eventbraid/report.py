@@ -53,6 +53,9 @@ class Report:
     cancelled: int = 0
     """External work that was cancelled because its event was given up."""
 
+    inference: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What was asked of models and servers: see docs/inference.md; empty where no module asks any."""
+
     @property
     def events_per_second(self) -> float:
         """Throughput over `seconds`."""
@@ -98,6 +101,7 @@ class Report:
             "warnings": list(self.warnings),
             "interrupted": self.interrupted,
             "cancelled": self.cancelled,
+            "inference": dict(self.inference),
         }
 
 

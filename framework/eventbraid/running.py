@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from time import perf_counter, process_time
-from typing import Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 from eventbraid.blocking import Blocking
 from eventbraid.calls import Threads
@@ -150,6 +150,7 @@ class Run:
         self._setting = asyncio.Lock()
         self._max_time = max_time
         self._after_lumi = False
+        self._inference: dict[str, Any] = {}
 
     @property
     def in_flight(self) -> int:
@@ -261,6 +262,7 @@ class Run:
                         errors += self._engine.section_errors
                         self._seconds, self._began = self.seconds, None
                         cpu = process_time() - cpu_began
+                        self._inference = await resources.report("inference")
                         await self.ledger.write()
                 finally:
                     async with self._setting:  # what begins at this moment ends too
@@ -315,6 +317,7 @@ class Run:
             warnings=self.plan.warnings,
             interrupted=bool(self.reason),
             cancelled=self.ledger.cancelled,
+            inference=self._inference,
         )
         if self.ledger.fatal is not None:
             errors.insert(0, self.ledger.fatal)

@@ -14,7 +14,7 @@ from eventbraid.report import Report
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "show_error", "show_status", "show_summary", "show_where", "users_line"]
+__all__ = ["console", "show_error", "show_inference", "show_status", "show_summary", "show_where", "users_line"]
 
 
 PATH_STATES = ("pass", "fail", "exception", "not_run")
@@ -102,6 +102,7 @@ def show_summary(report: Report, told: EventbraidError | None = None) -> None:
             external = (_ms(away / max(times.calls, 1)), _ms(times.external_max_seconds)) if away else ("", "")
             table.add_row(label, str(times.calls), _ms(times.mean_seconds), _ms(times.max_seconds), *external)
         out.print(table)
+    show_inference(report.inference)
     out.print(f"{report.seconds:.3f} s, {report.events_per_second:.1f} events/s, efficiency {report.efficiency:.2f}")
     for failure in report.failures[:10]:
         if failure.error is told:
@@ -109,6 +110,42 @@ def show_summary(report: Report, told: EventbraidError | None = None) -> None:
         out.print(f"failed: {failure.error}", style="red")
     if report.errors > 10:
         out.print(f"and {report.errors - 10} more errors", style="red")
+
+
+def show_inference(inference: Mapping[str, Any]) -> None:
+    """What was asked of models and servers, and where its time went."""
+    from rich.table import Table
+
+    out = console()
+    if inference.get("models"):
+        heads = ("requests", "p50 ms", "p99 ms", "waits ms", "network", "queue", "compute", "MB/s")
+        table = Table("model", _whole("server"), *(_right(name) for name in heads))
+        for each in inference["models"]:
+            latency, parts = each["latency"], each["split"]
+            table.add_row(
+                each["model"],
+                each["server"],
+                str(each["requests"]),
+                *(_ms(latency[name]) for name in ("p50", "p99")),
+                *("" if parts[name] is None else _ms(parts[name]) for name in parts),
+                f"{each['bytes_per_second'] / 1e6:.1f}",
+            )
+        out.print(table)
+    for each in inference.get("models", ()):
+        for kind, count in each["failures"].items():
+            out.print(f"{each['server']}, model {each['model']!r}: {_times(count)} {kind}", style="yellow")
+        if each["shared"]:
+            out.print(f"{each['server']}, model {each['model']!r}: others used it too, so its times are not ours alone")
+    for each in inference.get("fallback", ()):
+        out.print(f"model {each['model']!r}: {each['requests']} requests fell back: {each['reason']}", style="yellow")
+    stalls = inference.get("loop_stalls", {})
+    if stalls.get("count"):
+        longest = _ms(stalls["longest_seconds"])
+        out.print(f"the event loop stood still {_times(stalls['count'])} for more than 50 ms, {longest} ms at most")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def show_status(status: Mapping[str, Any]) -> None:
@@ -154,6 +191,12 @@ def _right(name: str) -> Any:
     from rich.table import Column
 
     return Column(name, justify="right")
+
+
+def _whole(name: str) -> Any:
+    from rich.table import Column
+
+    return Column(name, no_wrap=True, overflow="fold")
 
 
 def _ms(seconds: float) -> str:

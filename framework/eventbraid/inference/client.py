@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, Unpack
 
 from eventbraid.kserve import ModelMetadata, Tensors
 
@@ -54,6 +54,10 @@ class InferenceClient(Protocol):
         seconds over all tries, `ServerUnavailable` where no server answers, `ServerError` otherwise.
         Cancelling it cancels the request.
         """
+        ...
+
+    async def report(self) -> dict[str, Any]:
+        """What was asked, and how it went, as plain numbers, strings, lists and dictionaries."""
         ...
 
     async def aclose(self) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 from eventbraid.errors import ConfigurationError
 from eventbraid.inference.client import InferenceClient, RequestOptions
 from eventbraid.inference.fallback import WithFallback
@@ -59,9 +62,13 @@ class AnyLoop:
             return await self._client.infer(model, inputs, **options)
         return await self._on_its_loop(lambda: self._client.infer(model, inputs, **options))
 
-    def report(self) -> dict[str, Any]:
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array for an input, in shared memory where the client has some."""
+        return getattr(self._client, "empty", np.empty)(shape, dtype)
+
+    async def report(self) -> dict[str, Any]:
         """The client's report."""
-        return getattr(self._client, "report", dict)()
+        return await self._client.report()
 
     async def aclose(self) -> None:
         """Close the client."""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from eventbraid.address import is_here
 from eventbraid.errors import RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
+from eventbraid.inference.account import Account, Statistics
 from eventbraid.inference.health import Health, probe_pause
 from eventbraid.inference.limits import Slots
 from eventbraid.inference.retry import server_error
@@ -33,7 +35,7 @@ SMOOTHING: Final = 0.1
 class Served:
     """A model on a server."""
 
-    __slots__ = ("endpoint", "key", "latency", "metadata", "ready")
+    __slots__ = ("account", "before", "endpoint", "key", "latency", "metadata", "ready")
 
     def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
         self.endpoint = endpoint
@@ -41,6 +43,9 @@ class Served:
         self.metadata = metadata
         self.latency = 0.0
         self.ready = True
+        self.account = Account()
+        self.before: Statistics | None = None
+        """What the server said of the model at the start; None where it says nothing."""
 
     @property
     def name(self) -> str:
@@ -53,7 +58,8 @@ class Served:
         return self.endpoint.outstanding
 
     def took(self, seconds: float) -> None:
-        """Take the latency of an answer into the mean."""
+        """Take the latency of an answer into account."""
+        self.account.latency.add(seconds)
         self.latency += (seconds - self.latency) * SMOOTHING if self.latency else seconds
 
     def __repr__(self) -> str:
@@ -72,6 +78,9 @@ class Endpoint:
     ) -> None:
         self.server = server
         self.name = server.name
+        said = server.shared_memory
+        self.local = is_here(server.address) if said is None else said
+        """True where it may see this host's shared memory."""
         self.health = Health()
         self.outstanding = 0
         self.slots = Slots(server.max_requests, server.max_bytes)
@@ -115,7 +124,7 @@ class Endpoint:
         model: str = "",
         compression: str = "",
     ) -> bytes:
-        """The answer's bytes; raises what `server_error` makes of a failure, and sets the server aside if it is away."""
+        """The answer's bytes; raises the `ServerError` of a failure, and sets the server aside if it is away."""
         try:
             with waiting_on(self.name):
                 answer = await self._transport.call(
@@ -149,8 +158,18 @@ class Endpoint:
         served = self.models.get(key)
         if served is None:
             served = self.models[key] = Served(self, key, made)
+            served.before = await self.statistics(key, deadline)
         served.metadata, served.ready = made, True
         return served
+
+    async def statistics(self, key: tuple[str, str], deadline: float) -> Statistics | None:
+        """What it says of a model; None where it does not."""
+        request = self._pb.ModelStatisticsRequest(name=key[0], version=key[1])
+        try:
+            answer = await self.ask("ModelStatistics", request, self._pb.ModelStatisticsResponse, deadline, key[0])
+        except ServerError:
+            return None
+        return Statistics.of(answer)
 
     async def look(self, deadline: float) -> None:
         """Ask what it has; one that is too busy to say, or cannot, may have everything."""
@@ -215,6 +234,17 @@ class Endpoint:
         old, self._transport = self._transport, self._connect(self.server)
         self.set_aside(reason)
         await old.aclose()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its name, address and state, for the report."""
+        health = self.health
+        return {
+            "server": self.name,
+            "address": self.server.address,
+            "ready": health.ready,
+            "reason": health.reason,
+            "times_away": health.times_away,
+        }
 
     async def aclose(self) -> None:
         """Give up the connection and the looking."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Unpack
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from eventbraid.errors import (
     ConfigurationError,
@@ -86,9 +89,13 @@ class WithFallback:
         self.fell_back[model, reason] += 1
         return answer
 
-    def report(self) -> dict[str, Any]:
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array for an input, in shared memory where the first client has some."""
+        return getattr(self._first, "empty", np.empty)(shape, dtype)
+
+    async def report(self) -> dict[str, Any]:
         """The first's report, with what fell back."""
-        report = getattr(self._first, "report", dict)()
+        report = await self._first.report()
         fallback = [
             {"model": model, "reason": reason, "requests": count} for (model, reason), count in self.fell_back.items()
         ]

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Unpack
+from time import monotonic
+from typing import Any, Unpack
 
 from eventbraid.errors import RequestError, ServerError, ServerTimeout, nearest
+from eventbraid.inference.account import Account
 from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.gathering import together
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
+from eventbraid.inference.retry import failure
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
 from eventbraid.serving.repository import Repository
@@ -29,6 +32,8 @@ class LocalClient:
         self._entries = {entry.name: entry for entry in Repository.open(models).models}
         self._sessions: dict[str, Session] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+        self._accounts: dict[str, Account] = {}
+        self._began = monotonic()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -66,7 +71,18 @@ class LocalClient:
         return answer
 
     async def _run(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
+        account = self._accounts.setdefault(model, Account())
+        account.tries += 1
+        began = monotonic()
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._compute, model, inputs, names)
+        except ServerError as error:
+            account.failures[failure(error)] += 1
+            raise
+        account.latency.add(monotonic() - began)
+        account.requests += 1
+        account.rows += rows(inputs)
+        return answer
 
     def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
         session = self._sessions.get(model)
@@ -80,6 +96,15 @@ class LocalClient:
         for array in answer.values():
             array.flags.writeable = False
         return answer
+
+    async def report(self) -> dict[str, Any]:
+        """See `InferenceClient.report`; the times are those of the computation."""
+        seconds = monotonic() - self._began
+        models = [
+            {"model": model, "version": "", "server": SERVER} | account.to_dict(seconds, None)
+            for model, account in self._accounts.items()
+        ]
+        return {"models": models, "servers": []}
 
     async def aclose(self) -> None:
         """Wait for what is being computed, then give up the threads; no request is taken from here on."""

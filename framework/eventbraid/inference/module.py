@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from eventbraid.errors import RequestError, nearest
 from eventbraid.external_work import ExternalFilter, ExternalModule, ExternalProducer
 from eventbraid.inference.client import Compression, RequestOptions
 from eventbraid.inference.coalescing import Coalesce
@@ -45,6 +48,7 @@ class _Inference(ExternalModule[A, A]):
     _client: InferenceClient
     _metadata: ModelMetadata
     _options: RequestOptions
+    _empty: Callable[[Sequence[int], Any], NDArray[Any]]
 
     async def _connect(self, resources: Resources) -> None:
         from eventbraid.inference.connect import client_of
@@ -52,6 +56,7 @@ class _Inference(ExternalModule[A, A]):
         self._client = await client_of(resources)
         self._metadata = await self._client.metadata(self.model, self.version)
         check_names(self._metadata, self.requested_outputs)
+        self._empty = getattr(self._client, "empty", np.empty)
         self._options = {
             "version": self.version,
             "outputs": self.requested_outputs,
@@ -64,6 +69,23 @@ class _Inference(ExternalModule[A, A]):
             "hedge_after": self.hedge_after,
             "coalesce": self.coalesce,
         }
+
+    def buffer(self, name: str, rows: int | Sequence[int]) -> NDArray[Any]:
+        """An array for the model's input of that name, to be filled in place in `acquire`.
+
+        `rows` is its first dimension, or its whole shape. It lies in shared memory where a server of this host
+        takes it from there without a copy. Raises `RequestError` where the model has no such input.
+        """
+        specs = {spec.name: spec for spec in self._metadata.inputs}
+        spec = specs.get(name)
+        if spec is None:
+            raise RequestError(f"there is no input {name!r}, {nearest(name, specs)}", model=self.model)
+        shape = (rows, *spec.shape[1:]) if isinstance(rows, int) else tuple(rows)
+        if not spec.accepts(shape) or -1 in shape:
+            raise RequestError(
+                f"no input {spec} has the shape {list(shape)}: give all its dimensions", model=self.model
+            )
+        return self._empty(shape, NUMPY_TYPES[spec.dtype])
 
     async def _ask(self, inputs: Tensors) -> Tensors:
         """Ask the model; nothing is asked where every input has no row, and no row in means no row out."""

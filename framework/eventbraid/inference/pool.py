@@ -8,9 +8,10 @@ import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from eventbraid.errors import ServerBusy, ServerUnavailable
+from eventbraid.inference.account import Statistics
 from eventbraid.inference.choice import choose
 from eventbraid.inference.endpoint import Connect, Endpoint, Served
 from eventbraid.inference.health import FROZEN_AFTER
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pool", "Serving", "Wish"]
 
-NO_PRIORITY = 1 << 32
+NO_PRIORITY: Final = 1 << 32
+REPORT_SECONDS: Final = 1.0
+"""For which a server may keep the report waiting."""
 
 
 @dataclass(slots=True)
@@ -191,6 +194,19 @@ class Pool:
         if not await endpoint.lives() and endpoint.health.ready:
             await endpoint.renew("does not answer: it may be frozen")
 
+    async def report(self, seconds: float) -> dict[str, Any]:
+        """What was asked of each model and server in that time, with what the servers say of it."""
+        served = [each for endpoint in self.endpoints for each in endpoint.models.values() if each.account.tries]
+        found = await asyncio.gather(*(_statistics(each) for each in served))
+        return {
+            "models": [
+                {"model": each.key[0], "version": each.key[1], "server": each.name}
+                | each.account.to_dict(seconds, statistics)
+                for each, statistics in zip(served, found, strict=True)
+            ],
+            "servers": [endpoint.to_dict() for endpoint in self.endpoints],
+        }
+
     async def aclose(self) -> None:
         """Close the connections; requests in flight end as unavailable."""
         if self._timer is not None:
@@ -201,3 +217,11 @@ class Pool:
             await asyncio.wait(self._looking)
         for endpoint in self.endpoints:
             await endpoint.aclose()
+
+
+async def _statistics(served: Served) -> Statistics | None:
+    """What a server says of a model since the start; None where it is away, or says nothing."""
+    if served.before is None or not served.endpoint.health.ready:
+        return None
+    now = await served.endpoint.statistics(served.key, monotonic() + REPORT_SECONDS)
+    return now.since(served.before) if now is not None else None

@@ -7,7 +7,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
@@ -15,17 +18,25 @@ from eventbraid.inference.discovery import Discovery
 from eventbraid.inference.endpoint import Connect, Served
 from eventbraid.inference.gathering import end, together
 from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.memory import SharedMemory
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
-from eventbraid.inference.retry import Next, next_step, pause
+from eventbraid.inference.retry import Next, failure, next_step, pause, server_error
 from eventbraid.inference.servers import Server, servers_of
+from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
+from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
+from eventbraid.services.stalls import Stalls
 from eventbraid.whereabouts import waiting_for
 
 __all__ = ["TritonClient"]
+
+
+CURES: Final = 3
+"""How often a request is sent again because its places in shared memory were at fault, before it goes without."""
 
 
 @dataclass(slots=True)
@@ -67,6 +78,7 @@ class TritonClient:
         self._patient = patient
         self._heads: dict[tuple[Any, ...], bytes] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._memory: SharedMemory | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -87,6 +99,7 @@ class TritonClient:
         check_inputs(metadata, inputs, serving.served[0].name)
         if outputs:
             check_names(metadata, outputs, serving.served[0].name)
+        self._stalls.start()
         nbytes = size(inputs)
         wish = Wish(
             nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
@@ -103,6 +116,19 @@ class TritonClient:
             return rejoin(answers, [rows(part) for part in parts], model=model)
         return await self._hedged(serving, request, hedge_after)
 
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array for an input, in shared memory where a server of this host may take it from there."""
+        return np.empty(shape, dtype) if self._memory is None else self._memory.empty(shape, dtype)
+
+    async def report(self) -> dict[str, Any]:
+        """What was asked of models and servers, the shared memory, and how long the event loop stood still."""
+        if self._loop is None:
+            return {}
+        self._here()
+        memory = {"shared_memory": self._memory.report()} if self._memory is not None else {}
+        stalls = {"count": self._stalls.count, "longest_seconds": self._stalls.longest}
+        return {**await self._pool.report(monotonic() - self._began), **memory, "loop_stalls": stalls}
+
     async def aclose(self) -> None:
         """Close the connections; requests in flight end as unavailable, and none is taken from here on."""
         if self._closed:
@@ -110,7 +136,12 @@ class TritonClient:
         self._closed = True
         if self._loop is not None:
             self._here()
-            await self._pool.aclose()
+            self._stalls.stop()
+            try:
+                if self._memory is not None:
+                    await self._memory.aclose()
+            finally:
+                await self._pool.aclose()
 
     def _here(self) -> None:
         """Bind the client to the running loop, or see that it is the one it is bound to."""
@@ -118,6 +149,10 @@ class TritonClient:
         if self._loop is None:
             self._pool = Pool(self._servers, self._connect)
             self._discovery = Discovery(self._pool, self._say)
+            local = any(endpoint.local for endpoint in self._pool.endpoints)
+            self._memory = SharedMemory() if local else None
+            self._stalls = Stalls()
+            self._began = monotonic()
             self._loop = loop
         elif self._loop is not loop:
             what = "this client is bound to the event loop on which it was first used: make one for each loop"
@@ -160,12 +195,23 @@ class TritonClient:
         tried, failed, wish, before = 0, set(request.wish.avoid), request.wish, ""
         while True:
             tried += 1
+            began = monotonic()
             served = await self._pool.take(serving, wish)
+            account = served.account
+            account.tries += 1
+            account.waited.add(monotonic() - began)
             if asked is not None:
+                account.hedged += bool(asked)
                 asked.add(served.name)
             try:
-                return await self._attempt(served, request)
+                tensors = await self._attempt(served, request)
+                account.requests += 1
+                account.rows += rows(request.inputs)
+                account.bytes_sent += request.nbytes
+                account.bytes_received += size(tensors)
+                return tensors
             except ServerError as error:
+                account.failures[failure(error)] += 1
                 left = request.deadline - monotonic()
                 failed.add(served.name)
                 others = serving.others(failed)
@@ -183,6 +229,10 @@ class TritonClient:
 
     async def _attempt(self, served: Served, request: _Request) -> Tensors:
         """Send a request to a server once."""
+        if self._memory is not None and served.endpoint.local:
+            tensors = await self._in_memory(self._memory, served, request)
+            if tensors is not None:
+                return tensors
         parts = request_parts(self._head(request), request.inputs)
         sent = monotonic()
         answer = await served.endpoint.call("ModelInfer", parts, request.deadline, request.model, request.compression)
@@ -190,6 +240,42 @@ class TritonClient:
         tensors = parse_answer(answer, served.name, request.model)
         check_response(served.metadata, tensors, request.outputs, served.name)
         return tensors
+
+    async def _in_memory(self, memory: SharedMemory, served: Served, request: _Request) -> Tensors | None:
+        """The same with large tensors in shared memory; None where there are none, or they cannot be there."""
+        endpoint, metadata = served.endpoint, served.metadata
+        outputs = output_sizes(metadata, rows(request.inputs) if metadata.max_batch else None, request.outputs)
+        if request.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
+            return None
+
+        async def call(method: str, data: bytes, seconds: float) -> bytes:
+            return await endpoint.call(method, [data], monotonic() + seconds, request.model)
+
+        for _ in range(CURES):
+            left = request.deadline - monotonic()
+            try:
+                loan = await memory.lend(
+                    endpoint.name, endpoint.incarnation, call, request.model, request.inputs, outputs, left
+                )
+            except TransportError as error:
+                raise server_error(error, endpoint.name, request.model) from error
+            if loan is None:
+                return None
+            parts = loan.parts(request_head(request.model, request.version, {}, (), request.wish.priority))
+            sent = monotonic()
+            try:
+                with loan:
+                    answer = await endpoint.call("ModelInfer", parts, request.deadline, request.model)
+                    served.took(monotonic() - sent)
+                    served.account.in_memory += 1
+                    tensors = loan.read(answer)
+            except ServerError as error:
+                if not loan.cure(error):
+                    raise
+            else:
+                check_response(metadata, tensors, request.outputs, endpoint.name)
+                return tensors
+        return None
 
     def _head(self, request: _Request) -> bytes:
         shapes = tuple((name, protocol_type(array), array.shape) for name, array in request.inputs.items())

@@ -26,7 +26,7 @@ class TensorSpec:
         """True when an array of that shape fits."""
         if len(shape) != len(self.shape):
             return False
-        for want, have in zip(self.shape, shape, strict=True):  # a generator would take twice the time
+        for want, have in zip(self.shape, shape, strict=True):  # noqa: SIM110  # a generator takes twice the time
             if want not in (-1, have):
                 return False
         return True

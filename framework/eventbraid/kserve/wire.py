@@ -6,9 +6,10 @@ cached by the caller, and the tensors behind it, each a field `raw_input_content
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["metadata_from", "parse_answer", "protocol", "request_head", "request_parts", "varint"]
+
+View: TypeAlias = Callable[[str, Sequence[int]], NDArray[Any]]
 
 RAW_INPUT_CONTENTS: Final = 7 << 3 | 2
 """The tag of field 7 of ModelInferRequest, length-delimited."""
@@ -69,15 +72,20 @@ def request_parts(head: bytes, inputs: Mapping[str, NDArray[Any]]) -> list[bytes
     return parts
 
 
-def parse_answer(data: bytes, server: str = "", model: str = "") -> Tensors:
-    """The tensors of an answer, views of it but for strings; raises `AnswerError` where it makes no sense."""
+def parse_answer(
+    data: bytes, server: str = "", model: str = "", placed: Mapping[str, View] = MappingProxyType({})
+) -> Tensors:
+    """The tensors of an answer, views of it but for strings; raises `AnswerError` where it makes no sense.
+
+    For outputs that the server was to put elsewhere, `placed` makes the tensor of a type and a shape.
+    """
     try:
         head, contents = split_answer(data)
         outputs = _known_outputs(head) if len(head) <= LONGEST_KNOWN else _outputs(head)
         if len(contents) != len(outputs):
             raise ValueError(f"{len(outputs)} outputs with {len(contents)} contents")
         return {
-            name: decode(content, datatype, shape)
+            name: decode(content, datatype, shape) if content or name not in placed else placed[name](datatype, shape)
             for (name, datatype, shape), content in zip(outputs, contents, strict=True)
         }
     except Exception as error:

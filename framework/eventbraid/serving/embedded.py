@@ -13,12 +13,15 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from eventbraid.errors import ConfigurationError, RequestError, nearest, need_extra
-from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
+from eventbraid.kserve import check_inputs, check_names
 from eventbraid.kserve.rows import check_batch
-from eventbraid.kserve.tensors import decode, encode, protocol_type
+from eventbraid.kserve.shared import FOLDER
+from eventbraid.kserve.tensors import encode, protocol_type
 from eventbraid.kserve.wire import protocol
 from eventbraid.serving.repository import Repository
+from eventbraid.serving.requests import tensors_of
 from eventbraid.serving.runner import Runner
+from eventbraid.serving.shared_memory import SharedMemoryError, SharedRegions, location_of
 
 __all__ = ["Service", "serving"]
 
@@ -36,6 +39,7 @@ class Service:
     def __init__(self, runners: dict[str, Runner], latency: float = 0.0) -> None:
         self._runners = runners
         self._latency = latency
+        self._regions = SharedRegions()
         self._pb = protocol()
         self._grpc = need_extra("grpc", "inference", "serving models")
 
@@ -53,6 +57,9 @@ class Service:
             "ModelStatistics": self._statistics,
             "RepositoryIndex": self._index,
             "ModelInfer": self._infer,
+            "SystemSharedMemoryRegister": self._register_region,
+            "SystemSharedMemoryStatus": self._region_status,
+            "SystemSharedMemoryUnregister": self._unregister_region,
         }
         for name, call in calls.items():
             setattr(servicer, name, call)
@@ -67,7 +74,8 @@ class Service:
     async def _server_metadata(self, request: Any, context: Any) -> Any:
         from eventbraid import __version__
 
-        return self._pb.ServerMetadataResponse(name="eventbraid", version=__version__, extensions=["statistics"])
+        extensions = ["statistics", "system_shared_memory"] if FOLDER.is_dir() else ["statistics"]
+        return self._pb.ServerMetadataResponse(name="eventbraid", version=__version__, extensions=extensions)
 
     async def _model_ready(self, request: Any, context: Any) -> Any:
         runner = self._runners.get(request.name)
@@ -115,27 +123,64 @@ class Service:
 
     async def _infer(self, request: Any, context: Any) -> Any:
         runner = await self._find(request.model_name, request.model_version, context)
-        wanted = [output.name for output in request.outputs]
         try:
-            inputs = tensors_of(request, runner.entry.metadata)
-            check_inputs(runner.entry.metadata, inputs)
-            check_names(runner.entry.metadata, wanted)
-            check_batch(runner.entry.metadata, inputs, runner.entry.max_batch_size)
-            outputs = await runner.infer(inputs)
+            with self._regions.used_by(request):
+                return await self._answer(runner, request)
+        except SharedMemoryError as error:
+            return await context.abort(self._grpc.StatusCode[error.code], error.details)
         except RequestError as error:
             return await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, str(error.args[0]))
         except Exception as error:  # noqa: BLE001  # the model's failure is the request's
             first = (str(error).splitlines() or [type(error).__name__])[0]
             return await context.abort(self._grpc.StatusCode.INTERNAL, f"the model failed: {first}")
+
+    async def _answer(self, runner: Runner, request: Any) -> Any:
+        metadata = runner.entry.metadata
+        wanted = [output.name for output in request.outputs]
+        inputs = tensors_of(request, metadata, self._regions)
+        check_inputs(metadata, inputs)
+        check_names(metadata, wanted)
+        check_batch(metadata, inputs, runner.entry.max_batch_size)
+        outputs = await runner.infer(inputs)
         answer = self._pb.ModelInferResponse(
             model_name=runner.entry.name, model_version=runner.entry.version, id=request.id
         )
+        locations = {output.name: location_of(output) for output in request.outputs}
         for name in wanted or outputs:
-            array = outputs[name]
+            array, location = outputs[name], locations.get(name)
             answer.outputs.add(name=name, datatype=protocol_type(array), shape=array.shape)
-            answer.raw_output_contents.append(bytes(encode(array)))
+            answer.raw_output_contents.append(bytes(encode(array)) if location is None else b"")
+            if location is not None:
+                self._regions.write(location, name, encode(array))
         if self._latency:
             await asyncio.sleep(self._latency)
+        return answer
+
+    async def _register_region(self, request: Any, context: Any) -> Any:
+        try:
+            self._regions.register(request.name, request.key, request.offset, request.byte_size)
+        except SharedMemoryError as error:
+            return await context.abort(self._grpc.StatusCode[error.code], error.details)
+        return self._pb.SystemSharedMemoryRegisterResponse()
+
+    async def _unregister_region(self, request: Any, context: Any) -> Any:
+        self._regions.unregister(request.name)
+        return self._pb.SystemSharedMemoryUnregisterResponse()
+
+    async def _region_status(self, request: Any, context: Any) -> Any:
+        try:
+            regions = self._regions.status(request.name)
+        except SharedMemoryError as error:
+            return await context.abort(self._grpc.StatusCode[error.code], error.details)
+        answer = self._pb.SystemSharedMemoryStatusResponse()
+        for region in regions:
+            status = answer.regions[region.name]
+            status.name, status.key, status.offset, status.byte_size = (
+                region.name,
+                region.key,
+                region.offset,
+                region.size,
+            )
         return answer
 
     async def _find(self, name: str, version: str, context: Any) -> Runner:
@@ -148,47 +193,6 @@ class Service:
         if version not in ("", runner.entry.version):
             await context.abort(not_found, f"Request for unknown model: '{name}' version {version} is not found")
         return runner
-
-
-def tensors_of(request: Any, model: ModelMetadata) -> Tensors:
-    """The tensors of a ModelInferRequest, raw or typed; raises `RequestError` where they make no sense."""
-    if request.raw_input_contents and len(request.raw_input_contents) != len(request.inputs):
-        message = f"{len(request.inputs)} inputs with {len(request.raw_input_contents)} raw contents"
-        raise RequestError(message, model=model.name)
-    found: Tensors = {}
-    for number, tensor in enumerate(request.inputs):
-        raw = request.raw_input_contents
-        try:
-            if any(size < 0 for size in tensor.shape):  # NumPy would take -1 for "whatever fits"
-                raise ValueError("a size is negative")
-            data = raw[number] if raw else _typed(tensor)
-            found[tensor.name] = decode(data, tensor.datatype, tensor.shape)
-        except (ValueError, KeyError, OverflowError) as error:
-            shape = f"{tensor.datatype}[{','.join(map(str, tensor.shape))}]"
-            message = f"the contents of input {tensor.name!r} are no {shape}: {error}"
-            raise RequestError(message, model=model.name) from error
-    return found
-
-
-def _typed(tensor: Any) -> bytes:
-    """The bytes of a tensor that was sent as numbers."""
-    import numpy as np
-
-    from eventbraid.kserve.tensors import NUMPY_TYPES
-
-    fields = {
-        "BOOL": "bool_contents",
-        "INT64": "int64_contents",
-        "UINT64": "uint64_contents",
-        "FP32": "fp32_contents",
-        "FP64": "fp64_contents",
-        "BYTES": "bytes_contents",
-    }
-    small = "uint_contents" if tensor.datatype.startswith("U") else "int_contents"
-    values = list(getattr(tensor.contents, fields.get(tensor.datatype, small)))
-    array = np.empty(len(values), NUMPY_TYPES[tensor.datatype])
-    array[:] = values
-    return bytes(encode(array))
 
 
 @asynccontextmanager
