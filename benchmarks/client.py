@@ -3,7 +3,9 @@
 Both run on uvloop, each in a process of its own for each work and round, one after the other in alternating order, so
 that nothing leaks and what slows this machine down slows down both. A figure is the median of the ratios, round by
 round, with its spread (least to most). Client CPU is that of the whole client process, gRPC's threads included. The
-works of 10 MB send 10 MB and get one number back; "both ways" gets 10 MB back and has no target.
+works of 10 MB send 10 MB and get one number back; "both ways" gets 10 MB back and has no target. In shared memory "in
+place" means that a request's array was there from the start, "copied" that it came from elsewhere; the reference is
+tritonclient over gRPC.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Row:
     """More is better."""
     ratio: bool = True
     """The target is for the ratio; else for our own figure."""
-    reference: str = ""
+    over: str = ""
     """The work of the reference, where that is another one."""
 
 
@@ -56,7 +58,12 @@ ROWS: Final = (
     Row("10 MB over gRPC, 8 at once: client CPU, ms", "large", "cpu_ms", 0.8, 0.4),
     Row("10 MB over gRPC, 8 at once: requests/s", "large", "per_second", more=True),
     Row("10 MB both ways, 8 at once: client CPU, ms", "large both ways", "cpu_ms"),
+    Row("10 MB in shared memory, in place: requests/s", "large in place", "per_second", 3, 5, more=True, over="large"),
+    Row("10 MB in shared memory, in place: client CPU, ms", "large in place", "cpu_ms", 0.12, 0.08, over="large"),
+    Row("10 MB in shared memory, copied: requests/s", "large copied", "per_second", more=True, over="large"),
+    Row("10 MB in shared memory, copied: client CPU, ms", "large copied", "cpu_ms", over="large"),
     Row("burst of 64 x 10 MB: longest stall, ms", "burst", "stall_ms", 20, 5, ratio=False),
+    Row("burst of 64 x 10 MB: of that computing, ms", "burst", "stall_cpu_ms"),
     Row("burst of 64 x 10 MB: client CPU, ms", "burst", "cpu_ms"),
 )
 ADDED: Final = "added to a request of 4 floats, us"
@@ -73,11 +80,12 @@ async def measure_on_own_server(ours: str, rows: list[Row], rounds: int) -> Figu
 
 def measure(address: str, ours: str, rows: list[Row], rounds: int) -> Figures:
     """What each contestant costs at each work, round by round; `ours` says which of ours takes part."""
-    works = dict.fromkeys(work for row in rows for work in (row.work, row.reference or row.work))
+    works = dict.fromkeys(work for row in rows for work in (row.work, row.over or row.work))
+    compared = {row.over or row.work for row in rows}
     found: Figures = {}
     for number in range(rounds):
         for work in works:
-            names = ["ours", "tritonclient", *(["bare"] if work == "small" else [])]
+            names = ["ours", *(["tritonclient"] if work in compared else []), *(["bare"] if work == "small" else [])]
             for name in names if number % 2 else reversed(names):
                 say(f"round {number + 1} of {rounds}: {work}, {name}")
                 contestant = ours if name == "ours" else name
@@ -110,7 +118,7 @@ def verdict(value: float, target: float | None, stretch: float | None, *, more: 
 def judged(row: Row, measured: Figures) -> dict[str, Any]:
     """A row's figures, round by round, and whether its target holds."""
     ours = [each[row.figure] for each in measured["ours", row.work]]
-    theirs = [each[row.figure] for each in measured["tritonclient", row.reference or row.work]]
+    theirs = [each[row.figure] for each in measured["tritonclient", row.over or row.work]]
     ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
     value = statistics.median(ratios if row.ratio else ours)
     held = verdict(value, row.target, row.stretch, more=row.more)
