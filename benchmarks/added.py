@@ -38,7 +38,14 @@ def answers() -> dict[str, bytes]:
     answer = service_pb2.ModelInferResponse(model_name=MODEL, model_version="1")
     answer.outputs.add(name="y", datatype="FP32", shape=[1, 4])
     answer.raw_output_contents.append(np.ones(4, np.float32).tobytes())
-    messages = {"ModelMetadata": metadata, "ModelConfig": config, "RepositoryIndex": index, "ModelInfer": answer}
+    statistics = service_pb2.ModelStatisticsResponse()
+    messages = {
+        "ModelStatistics": statistics,
+        "ModelMetadata": metadata,
+        "ModelConfig": config,
+        "RepositoryIndex": index,
+        "ModelInfer": answer,
+    }
     return {method: message.SerializeToString() for method, message in messages.items()}
 
 

@@ -29,6 +29,7 @@ class Server:
         self.calls: list[Tensors] = []
         self.deadlines: list[float] = []
         self.cancelled = 0
+        self.called = asyncio.Event()
         self.let_go = asyncio.Event()
         self.has_room = True
         self.fault: Callable[[Tensors], Exception | None] = lambda inputs: None
@@ -36,6 +37,7 @@ class Server:
     async def send(self, inputs: Tensors, deadline: float) -> Tensors:
         self.calls.append(inputs)
         self.deadlines.append(deadline)
+        self.called.set()
         try:
             await self.let_go.wait()
         except asyncio.CancelledError:
@@ -151,8 +153,7 @@ async def test_one_that_is_cancelled_after_sending_does_not_disturb_the_others()
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     first, second = (asyncio.create_task(joined.ask(tensors(1, n), soon())) for n in (1, 2))
-    while not server.calls:
-        await asyncio.sleep(0)
+    await server.called.wait()
     first.cancel()
     await turns()
     server.let_go.set()
@@ -164,8 +165,7 @@ async def test_a_call_that_nobody_waits_for_is_cancelled() -> None:
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     asked = [asyncio.create_task(joined.ask(tensors(1), soon())) for _ in range(2)]
-    while not server.calls:
-        await asyncio.sleep(0)
+    await server.called.wait()
     for each in asked:
         each.cancel()
     await turns()

@@ -12,7 +12,7 @@ from eventbraid.address import is_here
 from eventbraid.errors import RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.account import Account, Statistics
 from eventbraid.inference.health import Health, probe_pause
-from eventbraid.inference.limits import Slots
+from eventbraid.inference.limits import AdaptiveLimit, Slots
 from eventbraid.inference.retry import server_error
 from eventbraid.inference.transport import Transport, TransportError
 from eventbraid.kserve import ModelMetadata
@@ -28,6 +28,10 @@ Connect = Callable[["Server"], Transport]
 
 PROBE_SECONDS: Final = 1.0
 """For which a server may be silent when it is asked whether it lives."""
+START: Final = 64
+"""Requests that a server is given at once at first."""
+MOST_BYTES: Final = 256 << 20
+"""Bytes of tensors on their way to one server at most, where the user sets no bound."""
 SMOOTHING: Final = 0.1
 """Weight of the newest latency in the mean."""
 
@@ -83,7 +87,9 @@ class Endpoint:
         """True where it may see this host's shared memory."""
         self.health = Health()
         self.outstanding = 0
-        self.slots = Slots(server.max_requests, server.max_bytes)
+        self.limit = AdaptiveLimit(START) if server.max_requests is None else None
+        """Finds how many requests at once are enough, where the user sets no bound."""
+        self.slots = Slots(server.max_requests or START, server.max_bytes or MOST_BYTES)
         self.incarnation = 0
         """Grows whenever the server was away: what was registered with it is gone."""
         self.offers: list[tuple[str, str]] | None = None
@@ -106,15 +112,26 @@ class Endpoint:
 
     def take(self, nbytes: int) -> None:
         """A request of that size is on its way."""
+        now = monotonic()
         if not self.outstanding:
-            self.health.heard = monotonic()
+            self.health.heard = now
         self.outstanding += 1
         self.slots.take(nbytes)
+        if self.limit is not None:
+            self.limit.sent(now)
+            self.slots.most_requests = self.limit.limit
 
-    def give(self, nbytes: int) -> None:
-        """It is over."""
+    def give(self, nbytes: int, seconds: float, error: BaseException | None = None) -> None:
+        """It was answered after so many seconds, or ended with that error."""
         self.outstanding -= 1
         self.slots.give(nbytes)
+        if self.limit is None:
+            return
+        if isinstance(error, ServerBusy):
+            self.limit.busy(monotonic(), seconds)
+        else:
+            self.limit.ended(monotonic(), seconds, error is None)
+        self.slots.most_requests = self.limit.limit
 
     async def call(
         self,
@@ -244,6 +261,8 @@ class Endpoint:
             "ready": health.ready,
             "reason": health.reason,
             "times_away": health.times_away,
+            "limit": self.slots.most_requests,
+            "chosen": str(self.limit.chosen) if self.limit is not None and self.limit.chosen is not None else "",
         }
 
     async def aclose(self) -> None:

@@ -105,7 +105,7 @@ class Pool:
                 return await waiting.served
         except BaseException as error:
             if waiting.served.done() and not waiting.served.cancelled() and waiting.served.exception() is None:
-                self.give(waiting.served.result(), wish.nbytes)
+                self.give(waiting.served.result(), wish.nbytes, 0.0, error)
             else:
                 waiting.served.cancel()
             if not isinstance(error, TimeoutError):
@@ -115,9 +115,9 @@ class Pool:
             what = "no server had room for the request before its deadline"
             raise ServerBusy(what, server=self._names(serving), model=serving.model) from None
 
-    def give(self, served: Served, nbytes: int) -> None:
-        """A request is over: others may take its place."""
-        served.endpoint.give(nbytes)
+    def give(self, served: Served, nbytes: int, seconds: float, error: BaseException | None = None) -> None:
+        """A request was answered after so many seconds, or ended with that error: others may take its place."""
+        served.endpoint.give(nbytes, seconds, error)
         self._serve_waiting()
 
     def room(self, serving: Serving) -> bool:

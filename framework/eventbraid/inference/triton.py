@@ -230,20 +230,19 @@ class TritonClient:
             tried += 1
             began = monotonic()
             served = await self._pool.take(serving, wish)
+            sent = monotonic()
             account = served.account
             account.tries += 1
-            account.waited.add(monotonic() - began)
+            account.waited.add(sent - began)
             if asked is not None:
                 account.hedged += bool(asked)
                 asked.add(served.name)
             try:
                 tensors = await self._attempt(served, request)
-                account.requests += 1
-                account.rows += rows(request.inputs)
-                account.bytes_sent += request.nbytes
-                account.bytes_received += size(tensors)
-                return tensors
-            except ServerError as error:
+            except BaseException as error:
+                self._pool.give(served, request.nbytes, monotonic() - sent, error)
+                if not isinstance(error, ServerError):
+                    raise
                 account.failures[failure(error)] += 1
                 left = request.deadline - monotonic()
                 failed.add(served.name)
@@ -254,8 +253,13 @@ class TritonClient:
                         error.add_note(f"before that: {before}")
                     raise
                 before = str(error)
-            finally:
-                self._pool.give(served, request.nbytes)
+            else:
+                self._pool.give(served, request.nbytes, monotonic() - sent)
+                account.requests += 1
+                account.rows += rows(request.inputs)
+                account.bytes_sent += request.nbytes
+                account.bytes_received += size(tensors)
+                return tensors
             if step is Next.LATER and not others:
                 await asyncio.sleep(min(pause(tried, random.random()), left))
             wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
