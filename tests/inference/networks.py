@@ -24,7 +24,7 @@ def tensor(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
 
 
 def make_repository(folder: Path) -> Path:
-    """Models: `sum` (rows of 3 added up and doubled, batching), `types` (one identity for each type), `text`, `fails`, `one` (all numbers added up)."""
+    """Models: `sum` (rows of 3 added up and doubled, batching), `types` (one identity for each type), `text`, `fails`, `one` (all numbers added up), `wide` (long rows doubled, and words, batching), `slow` (the same numbers after so many turns)."""
     write(
         folder,
         "sum",
@@ -74,5 +74,34 @@ def make_repository(folder: Path) -> Path:
         [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1)],
         [tensor("x", TensorProto.FLOAT, "n")],
         [tensor("y", TensorProto.FLOAT, 1)],
+    )
+    write(
+        folder,
+        "wide",
+        [helper.make_node("Add", ["x", "x"], ["y"]), helper.make_node("Identity", ["words"], ["same"])],
+        [tensor("x", TensorProto.FLOAT, "n", 1024), tensor("words", TensorProto.STRING, "n", 1)],
+        [tensor("y", TensorProto.FLOAT, "n", 1024), tensor("same", TensorProto.STRING, "n", 1)],
+        'name: "wide"\nmax_batch_size: 65536\n',
+    )
+    turn = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["count", "one"], ["counted"])],
+        "turn",
+        [tensor("turn", TensorProto.INT64), tensor("go", TensorProto.BOOL), tensor("count", TensorProto.FLOAT, 1)],
+        [tensor("on", TensorProto.BOOL), tensor("counted", TensorProto.FLOAT, 1)],
+        [helper.make_tensor("one", TensorProto.FLOAT, [1], [1])],
+    )
+    write(
+        folder,
+        "slow",
+        [
+            helper.make_node("Constant", [], ["go"], value=helper.make_tensor("true", TensorProto.BOOL, [], [1])),
+            helper.make_node("Constant", [], ["zero"], value=helper.make_tensor("zero", TensorProto.FLOAT, [1], [0])),
+            helper.make_node("Constant", [], ["none"], value=helper.make_tensor("none", TensorProto.FLOAT, [1], [-1])),
+            helper.make_node("Loop", ["turns", "go", "zero"], ["counted"], body=turn),
+            helper.make_node("Min", ["counted", "none"], ["less"]),  # the work must not look needless
+            helper.make_node("Add", ["less", "x"], ["y"]),
+        ],
+        [tensor("x", TensorProto.FLOAT, 64, 1024), tensor("turns", TensorProto.INT64, 1)],
+        [tensor("y", TensorProto.FLOAT, 64, 1024)],
     )
     return folder

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from eventbraid.inference.memory.places import Place, Span
 from eventbraid.inference.memory.pool import Pool
-from eventbraid.inference.memory.regions import sweep
+from eventbraid.inference.memory.regions import spare_bytes, sweep
 from eventbraid.inference.memory.registrations import Call, Registrations, status_of
 from eventbraid.kserve import Tensors
 from eventbraid.kserve.shared import Location, Placed, tensor_fields
@@ -25,13 +25,22 @@ from eventbraid.kserve.wire import parse_answer, request_parts
 __all__ = ["Loan", "SharedMemory"]
 
 LIMIT: Final = 1 << 30
-"""Bytes of shared memory that a client uses at most."""
+"""Bytes of shared memory that a client uses at most; never more than half of what is free, for servers need some."""
 LEAST: Final = 64 << 10
 """Bytes of a tensor from which a place pays; a smaller one goes with the message."""
 PORTION: Final = 2 << 20
 """Bytes that are copied at a time; the event loop runs in between."""
 ENDED: Final = frozenset(
-    ("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED")
+    (
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+    )
 )
 """What only a server answers, so that it is known to be done with the request. Others may come from the connection."""
 UNKNOWN_REGION: Final = "Unable to find shared memory region"
@@ -49,7 +58,7 @@ class SharedMemory:
 
     def __init__(self, limit: int = LIMIT, *, least: int = LEAST) -> None:
         self.swept = sweep()
-        self.pool = Pool(limit)
+        self.pool = Pool(min(limit, spare_bytes() // 2))
         self.registrations = Registrations(self.pool)
         self.least = least
         self.requests = 0

@@ -44,6 +44,7 @@ class Pool:
         self.refusals: Counter[str] = Counter()
         """How often there was no place, by the reason."""
         self._lock = threading.RLock()
+        self._growing = asyncio.Lock()
         self._slabs: dict[int, Slab] = {}
         self._addresses: list[int] = []
         self._free: dict[int, list[Place]] = {}
@@ -107,17 +108,16 @@ class Pool:
         """
         with self._lock:
             place = self._pop(nbytes)
-            if place is None and self._grow(nbytes):
-                place = self._pop(nbytes)
-            return place
+            return self._pop(nbytes) if place is None and self._grow(nbytes) else place
 
     async def find(self, nbytes: int) -> Place | None:
         """The same, with new regions made in a thread and all of their pages mapped."""
-        while True:
-            with self._lock:
-                place = self._pop(nbytes)
-            if place is not None or not await asyncio.to_thread(self._grow, nbytes, touch=True):
-                return place
+        if (place := self._pop(nbytes)) is None:
+            async with self._growing:  # one at a time: the next region may have places for all who wait
+                while (place := self._pop(nbytes)) is None:
+                    if not await asyncio.to_thread(self._grow, nbytes, touch=True):
+                        return None
+        return place
 
     def array(
         self, place: Place, dtype: DTypeLike, shape: Sequence[int], start: int = 0, *, writeable: bool = False
@@ -131,8 +131,7 @@ class Pool:
         if not 0 <= start <= place.size - nbytes:
             raise ValueError(f"a tensor of {nbytes} bytes at {start} does not fit into a place of {place.size}")
         # All views of an array have this one for their base, however they were made.
-        root = place.region.array(place.offset + start, nbytes)
-        root.flags.writeable = writeable
+        root = place.region.array(place.offset + start, nbytes, writeable=writeable)
         with self._lock:
             place.arrays += 1
         finalize(root, self._garbage.append, place).atexit = False
@@ -204,15 +203,16 @@ class Pool:
 
     def _pop(self, nbytes: int) -> Place | None:
         """A free place, at most twice as large as need be."""
-        self._collect()
-        for size in fitting(size_class(nbytes)):
-            if places := self._free.get(size):
-                place = places.pop()
-                self._taken += 1
-                place.holds = 1
-                place.slab.busy += 1
-                place.slab.used = self._taken
-                return place
+        with self._lock:
+            self._collect()
+            for size in fitting(size_class(nbytes)):
+                if places := self._free.get(size):
+                    place = places.pop()
+                    self._taken += 1
+                    place.holds = 1
+                    place.slab.busy += 1
+                    place.slab.used = self._taken
+                    return place
         return None
 
     def _grow(self, nbytes: int, *, touch: bool = False) -> bool:

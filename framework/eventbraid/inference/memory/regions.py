@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from eventbraid.kserve.shared import FOLDER
 
-__all__ = ["PAGE", "Region", "is_ours", "sweep"]
+__all__ = ["PAGE", "Region", "is_ours", "spare_bytes", "sweep"]
 
 PAGE: Final = 4096
 """Bytes; regions and what is laid out in them begin at a multiple of it."""
@@ -60,9 +60,10 @@ class Region:
     def __repr__(self) -> str:
         return f"Region({self.name}, {self.size} bytes{'' if self.unlink.alive else ', unlinked'})"
 
-    def array(self, offset: int, size: int) -> NDArray[Any]:
+    def array(self, offset: int, size: int, *, writeable: bool = True) -> NDArray[Any]:
         """The bytes from `offset` on: the array on which all views of it end, and which keeps the memory mapped."""
-        return np.ndarray(size, np.uint8, self._map, offset)
+        memory = memoryview(self._map)
+        return np.frombuffer(memory if writeable else memory.toreadonly(), np.uint8, size, offset)
 
     def touch(self) -> None:
         """Have every page mapped, so that the first to write need not wait for that."""
@@ -96,6 +97,15 @@ def _lock(descriptor: int) -> bool:
 def _unlink(path: Path, owner: int) -> None:
     if os.getpid() == owner:  # and not a child that was forked
         path.unlink(missing_ok=True)
+
+
+def spare_bytes() -> int:
+    """The shared memory that nobody uses now; 0 where this system shows none."""
+    try:
+        found = os.statvfs(FOLDER)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def is_ours(name: str) -> bool:

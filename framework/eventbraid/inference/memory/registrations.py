@@ -106,7 +106,7 @@ class Registrations:
         known.regions.clear()
         known.strikes += 1
         if known.strikes >= STRIKES:
-            known.refused = "it does not remember regions; are there several servers behind its address?"
+            known.refused = "it forgets regions; are there several servers behind its address?"
 
     def remembered(self, server: str) -> None:
         """Note that a request through shared memory was answered."""
