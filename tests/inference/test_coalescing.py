@@ -16,6 +16,7 @@ from eventbraid import ServerError
 from eventbraid.errors import AnswerError, RequestError, ServerTimeout
 from eventbraid.inference.coalescing import Coalesce, Coalescer, Waiting, how_many
 from eventbraid.kserve import Tensors
+from eventbraid.whereabouts import server_of, waiting_on
 
 
 def tensors(count: int, value: float = 1.0, width: int = 2) -> Tensors:
@@ -29,15 +30,15 @@ class Server:
         self.calls: list[Tensors] = []
         self.deadlines: list[float] = []
         self.cancelled = 0
-        self.called = asyncio.Event()
+        self.arrived = asyncio.Event()
         self.let_go = asyncio.Event()
         self.has_room = True
         self.fault: Callable[[Tensors], Exception | None] = lambda inputs: None
 
     async def send(self, inputs: Tensors, deadline: float) -> Tensors:
         self.calls.append(inputs)
+        self.arrived.set()
         self.deadlines.append(deadline)
-        self.called.set()
         try:
             await self.let_go.wait()
         except asyncio.CancelledError:
@@ -48,6 +49,12 @@ class Server:
         answer = {"y": inputs["x"].sum(axis=1, keepdims=True)}
         answer["y"].flags.writeable = False
         return answer
+
+    async def called(self, times: int) -> None:
+        """Wait until it was asked so many times."""
+        while len(self.calls) < times:
+            self.arrived.clear()
+            await self.arrived.wait()
 
     def coalescer(self, **how: Any) -> Coalescer:
         return Coalescer(Coalesce(**how), self.send, lambda: self.has_room)
@@ -153,7 +160,7 @@ async def test_one_that_is_cancelled_after_sending_does_not_disturb_the_others()
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     first, second = (asyncio.create_task(joined.ask(tensors(1, n), soon())) for n in (1, 2))
-    await server.called.wait()
+    await server.called(1)
     first.cancel()
     await turns()
     server.let_go.set()
@@ -165,7 +172,7 @@ async def test_a_call_that_nobody_waits_for_is_cancelled() -> None:
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     asked = [asyncio.create_task(joined.ask(tensors(1), soon())) for _ in range(2)]
-    await server.called.wait()
+    await server.called(1)
     for each in asked:
         each.cancel()
     await turns()
@@ -226,17 +233,90 @@ def test_a_wrong_way_of_joining_is_an_error(how: dict[str, Any], text: str) -> N
         Coalesce(**how)
 
 
-@given(st.lists(st.integers(1, 8), max_size=8), st.integers(2, 12), st.floats(0, 1), st.floats(0, 2), st.booleans())
+@given(st.lists(st.integers(1, 8), max_size=8), st.integers(2, 12), st.floats(0, 1), st.floats(0, 2))
 def test_what_is_joined_fits_and_is_never_kept_too_long(
-    sizes: list[int], most: int, delay: float, waited: float, room: bool
+    sizes: list[int], most: int, delay: float, waited: float
 ) -> None:
     loop = asyncio.new_event_loop()
     waiting = [Waiting(tensors(size), size, 0.0, 9.0, loop.create_future()) for size in sizes]
     loop.close()
-    count = how_many(waiting, Coalesce(most, delay), waited, room=room)
+    count = how_many(waiting, Coalesce(most, delay), waited)
     assert count <= len(sizes)
     assert count <= 1 or sum(sizes[:count]) <= most
-    if sizes and room and waited >= delay:
+    if sizes and waited >= delay:
         assert count >= 1
-    if not room:
-        assert count == 0
+
+
+async def test_while_there_is_no_room_nobody_looks_for_it() -> None:
+    server = Server()
+    looked = 0
+
+    def room() -> bool:
+        nonlocal looked
+        looked += 1
+        return False
+
+    joined = Coalescer(Coalesce(10, 0.001), server.send, room)
+    with pytest.raises(ServerTimeout):
+        await joined.ask(tensors(1), monotonic() + 0.05)
+    assert looked == 1
+
+
+async def test_those_joined_with_a_wrong_request_are_asked_for_at_the_same_time() -> None:
+    server = Server()
+    server.let_go.set()
+    server.fault = lambda inputs: RequestError("too many") if len(inputs["x"]) > 1 else None
+    joined = server.coalescer(max_rows=10, max_delay=0.001)
+    asked = [asyncio.create_task(joined.ask(tensors(1), soon())) for _ in range(3)]
+    await server.called(1)
+    server.let_go.clear()
+    await server.called(4)
+    server.let_go.set()
+    await asyncio.gather(*asked)
+    assert server.sizes == [3, 1, 1, 1]
+
+
+async def test_a_fault_of_our_own_reaches_those_who_ask() -> None:
+    server = Server()
+    server.let_go.set()
+    server.fault = lambda inputs: TypeError("a bug")
+    with pytest.raises(TypeError, match="a bug"):
+        await server.coalescer(max_rows=10).ask(tensors(1), soon())
+
+
+async def test_closing_ends_what_waits_and_what_is_on_its_way() -> None:
+    server = Server()
+    joined = server.coalescer(max_rows=10)
+    sent = asyncio.create_task(joined.ask(tensors(1), soon()))
+    await turns()
+    server.has_room = False
+    waits = asyncio.create_task(joined.ask(tensors(1), soon()))
+    await turns()
+    await joined.aclose()
+    for each in (sent, waits):
+        with pytest.raises(ServerError, match="this client is closed"):
+            await each
+    assert server.cancelled == 1
+
+
+async def test_where_an_event_waits_is_known_through_the_joined_request() -> None:
+    async def send(inputs: Tensors, deadline: float) -> Tensors:
+        with waiting_on("gpu:1"):
+            await asyncio.Event().wait()
+        return {}
+
+    joined = Coalescer(Coalesce(10), send, lambda: True)
+    task = asyncio.create_task(joined.ask(tensors(1), soon()))
+    await turns()
+    assert server_of(task) == "gpu:1"
+    task.cancel()
+    await turns()
+
+
+async def test_it_knows_how_long_requests_waited() -> None:
+    server = Server()
+    server.let_go.set()
+    joined = server.coalescer(max_rows=10, max_delay=0.02)
+    await asyncio.gather(*(joined.ask(tensors(1), soon()) for _ in range(4)))
+    assert joined.waited.count == 4
+    assert joined.waited.mean >= 0.019

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from time import monotonic
 
 from eventbraid.errors import AnswerError, RequestError, ServerError, ServerTimeout
+from eventbraid.inference.account import Durations
 from eventbraid.inference.gathering import end
 from eventbraid.kserve import Tensors
 from eventbraid.kserve.rows import alike, join, rows, split
+from eventbraid.whereabouts import waiting_for
 
 __all__ = ["Coalesce", "Coalescer", "Waiting", "how_many"]
 
@@ -50,11 +52,13 @@ class Waiting:
     since: float
     deadline: float
     answer: asyncio.Future[Tensors]
+    sending: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+    """What asks for it, once it is sent."""
 
 
-def how_many(waiting: Sequence[Waiting], how: Coalesce, now: float, *, room: bool) -> int:
-    """How many of the first requests to send as one now; 0 to wait. Pure."""
-    if not waiting or not room:
+def how_many(waiting: Sequence[Waiting], how: Coalesce, now: float) -> int:
+    """How many of the first requests to send as one now, where there is room; 0 to wait for others. Pure."""
+    if not waiting:
         return 0
     count = total = 0
     for each in waiting:
@@ -83,6 +87,8 @@ class Coalescer:
         """Requests that came."""
         self.sent = 0
         """Requests that were sent for them."""
+        self.waited = Durations()
+        """How long each waited here before it was sent."""
 
     def __repr__(self) -> str:
         return f"Coalescer({self._how}, {len(self._waiting)} waiting)"
@@ -95,8 +101,9 @@ class Coalescer:
         self._waiting.append(each)
         self.notify()
         try:
-            async with asyncio.timeout(max(deadline - now, 0)):
-                return await each.answer
+            with waiting_for(each.sending):
+                async with asyncio.timeout(max(deadline - now, 0)):
+                    return await each.answer
         except TimeoutError:
             raise ServerTimeout("no answer before the deadline") from None
         finally:
@@ -106,39 +113,48 @@ class Coalescer:
         """Send what may be sent: one request in a turn of the loop, for it takes its room only when it begins."""
         while self._waiting and self._waiting[0].answer.done():
             self._waiting.popleft()
-        if self._starting or not self._waiting:
+        if self._starting or not self._waiting or not self._room():
             return
-        loop = asyncio.get_running_loop()
-        if count := how_many(self._waiting, self._how, monotonic(), room=self._room()):
+        loop, now = asyncio.get_running_loop(), monotonic()
+        if count := how_many(self._waiting, self._how, now):
             batch = [self._waiting.popleft() for _ in range(count)]
-            task = loop.create_task(self._send_all(batch))
-            self._sending[task] = batch
-            task.add_done_callback(self._sending.pop)
+            for each in batch:
+                self.waited.add(now - each.since)
+            self._start(batch)
             self._starting = True
             loop.call_soon(self._started)
-        elif self._timer is None and self._how.max_delay:
-            left = self._how.max_delay - (monotonic() - self._waiting[0].since)
+        elif self._timer is None:
+            left = self._how.max_delay - (now - self._waiting[0].since)
             self._timer = loop.call_later(max(left, 0), self._wait_is_over)
+
+    async def aclose(self) -> None:
+        """Give up what waits and what is on its way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        _fail(self._waiting, _closed())
+        self._waiting.clear()
+        await end(list(self._sending))
 
     def _started(self) -> None:
         self._starting = False
         self.notify()
 
-    async def aclose(self) -> None:
-        """Cancel what is on its way."""
-        if self._timer is not None:
-            self._timer.cancel()
-        await end(list(self._sending))
-
     def _wait_is_over(self) -> None:
         self._timer = None
         self.notify()
 
+    def _start(self, batch: list[Waiting]) -> None:
+        task = asyncio.get_running_loop().create_task(self._send_all(batch))
+        self._sending[task] = batch
+        task.add_done_callback(self._sending.pop)
+        for each in batch:
+            each.sending[:] = [task]
+
     def _leave(self, gone: Waiting) -> None:
         """A request is over, perhaps before it was answered: a call that nobody waits for any more is cancelled."""
         gone.answer.cancel()
-        for task, batch in list(self._sending.items()):
-            if all(each.answer.done() for each in batch) and any(each is gone for each in batch):
+        for task in gone.sending:
+            if all(each.answer.done() for each in self._sending.get(task, ())):
                 task.cancel()
 
     async def _send_all(self, batch: list[Waiting]) -> None:
@@ -152,9 +168,12 @@ class Coalescer:
                 _fail(alive, error)
             else:  # one of them is at fault, and the others shall not pay for it
                 for each in alive:
-                    await self._send_all([each])
-        except ServerError as error:
+                    self._start([each])
+        except Exception as error:  # noqa: BLE001  # that of those who ask
             _fail(alive, error)
+        except asyncio.CancelledError:
+            _fail(alive, _closed())
+            raise
 
     async def _send_as_one(self, alive: Sequence[Waiting]) -> None:
         self.sent += 1
@@ -168,7 +187,13 @@ class Coalescer:
                 each.answer.set_result(part)
 
 
-def _fail(waiting: Sequence[Waiting], error: ServerError) -> None:
+def _closed() -> ServerError:
+    return ServerError("this client is closed")
+
+
+def _fail(waiting: Iterable[Waiting], error: Exception) -> None:
     for each in waiting:
         if not each.answer.done():
-            each.answer.set_exception(copy.copy(error))  # a traceback of its own for each
+            own = copy.copy(error)  # with a traceback of its own
+            own.__cause__ = error.__cause__
+            each.answer.set_exception(own)

@@ -155,7 +155,8 @@ class TritonClient:
         memory = {"shared_memory": self._memory.report()} if self._memory is not None else {}
         stalls = {"count": self._stalls.count, "longest_seconds": self._stalls.longest}
         coalesced = [
-            {"model": key[0], "asked": each.asked, "sent": each.sent} for key, each in self._coalescers.items()
+            {"model": key[0], "asked": each.asked, "sent": each.sent, "waited": each.waited.to_dict()}
+            for key, each in self._coalescers.items()
         ]
         pool = await self._pool.report(monotonic() - self._began)
         return {**pool, **memory, "coalesced": coalesced, "loop_stalls": stalls}
