@@ -49,8 +49,13 @@ class AtOnce:
         self._answers = answers()
 
     async def call(
-        self, method: str, parts: Sequence[bytes | memoryview], *, timeout: float, compression: str = ""
-    ) -> bytes:  # noqa: ASYNC109
+        self,
+        method: str,
+        parts: Sequence[bytes | memoryview],
+        *,
+        timeout: float,  # noqa: ASYNC109
+        compression: str = "",
+    ) -> bytes:
         return self._answers[method]
 
     async def aclose(self) -> None: ...

@@ -3,34 +3,35 @@
 Both run on uvloop, each in a process of its own for each work and round, one after the other in alternating order, so
 that nothing leaks and what slows this machine down slows down both. A figure is the median of the ratios, round by
 round, with its spread (least to most). Client CPU is that of the whole client process, gRPC's threads included. The
-works of 10 MB send 10 MB and get one number back; "both ways" gets 10 MB back and has no target.
+works of 10 MB send 10 MB and get one number back; "both ways" gets 10 MB back and has no target. In shared memory "in
+place" means that a request's array was there from the start, "copied" that it came from elsewhere; the reference is
+tritonclient over gRPC.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from client_models import make_models
 
-from eventbraid.serving import known_repositories
-
-triton = None
+from eventbraid.serving import TritonServer, known_repositories
 
 HERE: Final = Path(__file__).parent
 ROUNDS: Final = 7
 
 Measured = dict[str, float]
+Figures = dict[tuple[str, str], list[Measured]]
+"""By contestant and work, round by round."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Row:
     """More is better."""
     ratio: bool = True
     """The target is for the ratio; else for our own figure."""
-    reference: str = ""
+    over: str = ""
     """The work of the reference, where that is another one."""
 
 
@@ -57,23 +58,38 @@ ROWS: Final = (
     Row("10 MB over gRPC, 8 at once: client CPU, ms", "large", "cpu_ms", 0.8, 0.4),
     Row("10 MB over gRPC, 8 at once: requests/s", "large", "per_second", more=True),
     Row("10 MB both ways, 8 at once: client CPU, ms", "large both ways", "cpu_ms"),
+    Row("10 MB in shared memory, in place: requests/s", "large in place", "per_second", 3, 5, more=True, over="large"),
+    Row("10 MB in shared memory, in place: client CPU, ms", "large in place", "cpu_ms", 0.12, 0.08, over="large"),
+    Row("10 MB in shared memory, copied: requests/s", "large copied", "per_second", more=True, over="large"),
+    Row("10 MB in shared memory, copied: client CPU, ms", "large copied", "cpu_ms", over="large"),
     Row("burst of 64 x 10 MB: longest stall, ms", "burst", "stall_ms", 20, 5, ratio=False),
+    Row("burst of 64 x 10 MB: of that computing, ms", "burst", "stall_cpu_ms"),
     Row("burst of 64 x 10 MB: client CPU, ms", "burst", "cpu_ms"),
 )
 ADDED: Final = "added to a request of 4 floats, us"
 ADDED_TARGET, ADDED_STRETCH = 30.0, 15.0
 
 
-def measure(address: str, rows: list[Row], rounds: int) -> dict[tuple[str, str], list[Measured]]:
-    """What each contestant costs at each work, round by round."""
-    works = dict.fromkeys(work for row in rows for work in (row.work, row.reference or row.work))
-    found: dict[tuple[str, str], list[Measured]] = {}
+async def measure_on_own_server(ours: str, rows: list[Row], rounds: int) -> Figures:
+    """The same on a Triton that is started for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = await asyncio.to_thread(make_models, Path(folder))
+        async with TritonServer([models, *known_repositories()]) as server:
+            return await asyncio.to_thread(measure, server.address, ours, rows, rounds)
+
+
+def measure(address: str, ours: str, rows: list[Row], rounds: int) -> Figures:
+    """What each contestant costs at each work, round by round; `ours` says which of ours takes part."""
+    works = dict.fromkeys(work for row in rows for work in (row.work, row.over or row.work))
+    compared = {row.over or row.work for row in rows}
+    found: Figures = {}
     for number in range(rounds):
         for work in works:
-            names = ["ours", "tritonclient", *(["bare"] if work == "small" else [])]
+            names = ["ours", *(["tritonclient"] if work in compared else []), *(["bare"] if work == "small" else [])]
             for name in names if number % 2 else reversed(names):
                 say(f"round {number + 1} of {rounds}: {work}, {name}")
-                found.setdefault((name, work), []).append(child("contestants.py", name, work, address))
+                contestant = ours if name == "ours" else name
+                found.setdefault((name, work), []).append(child("contestants.py", contestant, work, address))
     say("")
     return found
 
@@ -99,17 +115,17 @@ def verdict(value: float, target: float | None, stretch: float | None, *, more: 
     return f"target {target:g}, stretch {stretch:g}: {held}"
 
 
-def judged(row: Row, measured: dict[tuple[str, str], list[Measured]]) -> dict[str, Any]:
+def judged(row: Row, measured: Figures) -> dict[str, Any]:
     """A row's figures, round by round, and whether its target holds."""
     ours = [each[row.figure] for each in measured["ours", row.work]]
-    theirs = [each[row.figure] for each in measured["tritonclient", row.reference or row.work]]
+    theirs = [each[row.figure] for each in measured["tritonclient", row.over or row.work]]
     ratios = [own / other for own, other in zip(ours, theirs, strict=True)]
     value = statistics.median(ratios if row.ratio else ours)
     held = verdict(value, row.target, row.stretch, more=row.more)
     return {"what": row.what, "ours": ours, "tritonclient": theirs, "ratios": ratios, "verdict": held}
 
 
-def added(rounds: int, measured: dict[tuple[str, str], list[Measured]]) -> list[dict[str, Any]]:
+def added(rounds: int, measured: Figures) -> list[dict[str, Any]]:
     """Microseconds that the client adds to a request: on a transport that answers at once, and on the real server."""
     at_once = [statistics.median(child("added.py")) for _ in range(rounds)]
     held = verdict(statistics.median(at_once), ADDED_TARGET, ADDED_STRETCH)
@@ -134,25 +150,20 @@ def show(rows: list[dict[str, Any]]) -> None:
         print(f"{row['what']:52} {spread(row['ours']):>24} {theirs:>24} {ratios:>22}  {row['verdict']}".rstrip())
 
 
-@contextmanager
-def started() -> Iterator[str]:
-    """The address of a real Triton with the models."""
-    with tempfile.TemporaryDirectory() as folder:
-        models = make_models(Path(folder))
-        with triton([models, *known_repositories()]) as address:
-            yield address
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", default="", help="rows with this in their names")
     parser.add_argument("--server", help="a Triton that has the models, in the place of one that is started")
+    parser.add_argument("--grpc", action="store_true", help="our client over grpc.aio instead of its own HTTP/2")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = [row for row in ROWS if arguments.only in row.what]
-    with nullcontext(arguments.server) if arguments.server else started() as address:
-        measured = measure(address, rows, arguments.rounds)
+    ours = "ours over grpc.aio" if arguments.grpc else "ours"
+    if arguments.server:
+        measured = measure(arguments.server, ours, rows, arguments.rounds)
+    else:
+        measured = asyncio.run(measure_on_own_server(ours, rows, arguments.rounds))
     found = [judged(row, measured) for row in rows]
     if arguments.only in ADDED:
         found += added(arguments.rounds, measured)

@@ -9,19 +9,26 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import perf_counter, process_time
-from typing import Any, Final
+from typing import ClassVar, Final, Literal, Protocol
 
 import numpy as np
 import uvloop
 from numpy.typing import NDArray
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
 
+from eventbraid.inference import TritonClient
+from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.servers import Server
+from eventbraid.inference.transport import GrpcTransport
+from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 from eventbraid.services.stalls import Stalls
 
 Array = NDArray[np.float32]
-Infer = Callable[[Array], Awaitable[Array]]
 
 
 @dataclass(frozen=True)
@@ -34,89 +41,127 @@ class Work:
     at_once: int
     burst: bool = False
     """All at once and once, instead of a new one for each that has come back."""
-
-    def make(self) -> Array:
-        """An input; each request gets a number of its own in its first place."""
-        return np.random.default_rng(1).random(self.shape, np.float32)
+    memory: Literal["", "copied", "in place"] = ""
+    """Ours through shared memory, from an array elsewhere or from one that is filled there."""
 
 
 MB: Final = 1_000_000
+LARGE: Final = Work("first", (10 * MB // 4,), 160, 8)
 WORKS: Final = {
     "small": Work("same", (1, 4), 16_000, 64),
     "facile": Work("facile", (16_000, 15), 400, 8),
-    "large": Work("first", (10 * MB // 4,), 160, 8),
-    "large both ways": Work("all", (10 * MB // 4,), 120, 8),
-    "burst": Work("first", (10 * MB // 4,), 64, 64, burst=True),
+    "large": LARGE,
+    "large both ways": replace(LARGE, model="all"),
+    "large copied": replace(LARGE, memory="copied", requests=800),
+    "large in place": replace(LARGE, memory="in place", requests=800),
+    "burst": Work("first", LARGE.shape, 64, 64, burst=True),
 }
-INPUT, OUTPUT = "x", "y"
 NAMES: Final = {"facile": ("features", "energy")}
 """Of the input and the output, where they are not x and y."""
 
 
-async def ours(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
+class Contestant(Protocol):
+    """Asks a model."""
+
+    def input(self, array: Array) -> Array:
+        """The array in which a request goes, of that shape; what is in it is of no interest."""
+        ...
+
+    async def infer(self, array: Array) -> Array:
+        """The model's answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it."""
+        ...
+
+
+class Ours:
     """eventbraid's client, with everything on that is on by default."""
-    from eventbraid.inference import TritonClient
 
-    client = TritonClient([address])
-    into, out = NAMES.get(model, (INPUT, OUTPUT))
+    connect: ClassVar[Connect] = Http2Transport
 
-    async def infer(array: Array) -> Array:
-        return (await client.infer(model, {into: array}))[out]
+    def __init__(self, address: str, work: Work) -> None:
+        self.client = TritonClient([Server(address, shared_memory=bool(work.memory))], connect=type(self).connect)
+        self.model, self.in_place = work.model, work.memory == "in place"
+        self.name, self.output = NAMES.get(work.model, ("x", "y"))
 
-    return infer, client.aclose
+    def input(self, array: Array) -> Array:
+        return self.client.empty(array.shape, array.dtype) if self.in_place else array
+
+    async def infer(self, array: Array) -> Array:
+        return (await self.client.infer(self.model, {self.name: array}))[self.output]
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
 
 
-async def tritonclient(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
+class OursOverGrpc(Ours):
+    """The same over grpc.aio."""
+
+    connect = GrpcTransport
+
+
+class Bare:
+    """The bytes that our client sends, over its transport, and nothing around it."""
+
+    def __init__(self, address: str, work: Work) -> None:
+        self.transport = Http2Transport(Server(address))
+        self.model = work.model
+        self.name, self.output = NAMES.get(work.model, ("x", "y"))
+        self.head = request_head(work.model, "", {self.name: np.empty(work.shape, np.float32)}, ())
+
+    def input(self, array: Array) -> Array:
+        return array
+
+    async def infer(self, array: Array) -> Array:
+        parts = request_parts(self.head, {self.name: array})
+        return parse_answer(await self.transport.call("ModelInfer", parts, timeout=30.0))[self.output]
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+
+
+class TritonClientAio:
     """tritonclient.grpc.aio as its examples use it."""
-    from tritonclient.grpc import InferInput
-    from tritonclient.grpc.aio import InferenceServerClient
 
-    client = InferenceServerClient(address)
-    into, out = NAMES.get(model, (INPUT, OUTPUT))
+    def __init__(self, address: str, work: Work) -> None:
+        self.client = InferenceServerClient(address)
+        self.model = work.model
+        self.name, self.output = NAMES.get(work.model, ("x", "y"))
 
-    async def infer(array: Array) -> Array:
-        tensor = InferInput(into, list(array.shape), "FP32")
+    def input(self, array: Array) -> Array:
+        return array
+
+    async def infer(self, array: Array) -> Array:
+        tensor = InferInput(self.name, list(array.shape), "FP32")
         tensor.set_data_from_numpy(array)
-        answer = await client.infer(model, [tensor])
-        found: Array = answer.as_numpy(out)
-        return found
+        answer: Array = (await self.client.infer(self.model, [tensor])).as_numpy(self.output)
+        return answer
 
-    return infer, client.close
-
-
-async def bare(address: str, model: str) -> tuple[Infer, Callable[[], Awaitable[None]]]:
-    """The bytes that eventbraid's client sends, over its transport, and nothing around it."""
-    from eventbraid.inference.servers import Server
-    from eventbraid.inference.transport import GrpcTransport
-    from eventbraid.kserve.wire import parse_answer, request_head, request_parts
-
-    transport = GrpcTransport(Server(address))
-    into, out = NAMES.get(model, (INPUT, OUTPUT))
-    heads: dict[tuple[int, ...], bytes] = {}
-
-    async def infer(array: Array) -> Array:
-        tensors = {into: array}
-        head = heads.get(array.shape) or heads.setdefault(array.shape, request_head(model, "", tensors, ()))
-        answer = await transport.call("ModelInfer", request_parts(head, tensors), timeout=30.0)
-        return parse_answer(answer)[out]
-
-    return infer, transport.aclose
+    async def aclose(self) -> None:
+        await self.client.close()
 
 
-CONTESTANTS: Final = {"ours": ours, "tritonclient": tritonclient, "bare": bare}
+CONTESTANTS: Final[dict[str, Callable[[str, Work], Contestant]]] = {
+    "ours": Ours,
+    "ours over grpc.aio": OursOverGrpc,
+    "bare": Bare,
+    "tritonclient": TritonClientAio,
+}
 
 
-async def compete(contestant: str, work: Work, address: str) -> dict[str, float]:
+async def compete(contestant: Contestant, work: Work) -> dict[str, float]:
     """Requests a second, client CPU a request in ms and the longest stall in ms, after a warm-up."""
-    infer, close = await CONTESTANTS[contestant](address, work.model)
-    arrays = [work.make() for _ in range(1 if work.burst else work.at_once)]
+    arrays = [np.random.default_rng(1).random(work.shape, np.float32) for _ in range(1 if work.burst else work.at_once)]
     number = 0
 
     async def ask(array: Array) -> None:
         nonlocal number
         number += 1
-        asked = array.flat[0] = float(number)
-        check(work.model, array, await infer(array), asked)
+        mine = contestant.input(array)
+        asked = mine.flat[0] = float(number)
+        check(work.model, mine, await contestant.infer(mine), asked)
 
     async def worker(array: Array, until: int) -> None:
         while number < until:
@@ -127,12 +172,12 @@ async def compete(contestant: str, work: Work, address: str) -> dict[str, float]
     with Stalls(beat=0.001) as stalls:
         began, cpu = perf_counter(), process_time()
         if work.burst:
-            await asyncio.gather(*(infer(arrays[0]) for _ in range(work.at_once)))
+            await asyncio.gather(*(contestant.infer(arrays[0]) for _ in range(work.at_once)))
             number = work.at_once
         else:
             await asyncio.gather(*(worker(array, work.requests) for array in arrays))
         seconds, cpu = perf_counter() - began, process_time() - cpu
-    await close()
+    await contestant.aclose()
     return {
         "per_second": number / seconds,
         "cpu_ms": 1e3 * cpu / number,
@@ -154,9 +199,13 @@ def main() -> int:
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("address")
     arguments = parser.parse_args()
-    work: Any = WORKS[arguments.work]
+
+    async def run() -> dict[str, float]:
+        work = WORKS[arguments.work]
+        return await compete(CONTESTANTS[arguments.contestant](arguments.address, work), work)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(compete(arguments.contestant, work, arguments.address))))
+        print(json.dumps(runner.run(run())))
     return 0
 
 

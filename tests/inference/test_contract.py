@@ -10,7 +10,7 @@ import pytest
 
 from eventbraid import ServerError
 from eventbraid.errors import RequestError
-from eventbraid.inference import InferenceClient
+from eventbraid.inference import Coalesce, InferenceClient
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 TYPES: dict[str, Any] = {
@@ -172,3 +172,12 @@ async def test_a_model_that_fails_is_an_error_and_the_next_request_works(client:
         await client.infer("fails", {"x": np.zeros(3, np.float32), "shape": np.array([2, 2])})
     answer = await client.infer("fails", {"x": np.zeros(4, np.float32), "shape": np.array([2, 2])})
     assert answer["y"].shape == (2, 2)
+
+
+async def test_requests_that_are_joined_get_each_its_own_answer(client: InferenceClient) -> None:
+    how = Coalesce(max_rows=16, max_delay=0.01)
+    requests = [np.full((1 + n % 3, 3), n, np.float32) for n in range(60)]
+    answers = await asyncio.gather(*(client.infer("sum", {"x": each}, coalesce=how) for each in requests))
+    for sent, answer in zip(requests, answers, strict=True):
+        assert answer["total"].tolist() == (sent[:, :1] * 3).tolist()
+        assert not answer["total"].flags.writeable

@@ -2,8 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from eventbraid.inference.client import InferenceClient
-from eventbraid.inference.module import InferenceFilter, InferenceProducer
+from eventbraid.inference.client import InferenceClient, RequestOptions
+from eventbraid.inference.coalescing import Coalesce
+from eventbraid.inference.module import (
+    InferenceFilter,
+    InferenceProducer,
+    RaggedInferenceFilter,
+    RaggedInferenceProducer,
+)
+from eventbraid.inference.servers import Server
 from eventbraid.kserve import ModelMetadata, Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -11,11 +18,16 @@ if TYPE_CHECKING:
     from eventbraid.inference.triton import TritonClient
 
 __all__ = [
+    "Coalesce",
     "InferenceClient",
     "InferenceFilter",
     "InferenceProducer",
     "LocalClient",
     "ModelMetadata",
+    "RaggedInferenceFilter",
+    "RaggedInferenceProducer",
+    "RequestOptions",
+    "Server",
     "TensorSpec",
     "Tensors",
     "TritonClient",

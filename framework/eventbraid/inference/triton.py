@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
+from eventbraid.inference.coalescing import Coalesce, Coalescer
 from eventbraid.inference.discovery import Discovery
 from eventbraid.inference.endpoint import Connect, Served
 from eventbraid.inference.gathering import end, together
@@ -79,6 +80,7 @@ class TritonClient:
         self._heads: dict[tuple[Any, ...], bytes] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._memory: SharedMemory | None = None
+        self._coalescers: dict[tuple[Any, ...], Coalescer] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -108,13 +110,38 @@ class TritonClient:
         request = _Request(
             model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression
         )
-        hedge_after = options.get("hedge_after")
-        parts = pieces(inputs, rows_of_a_piece(metadata, options.get("batch_size", 0)), model)
+        most = rows_of_a_piece(metadata, options.get("batch_size", 0))
+        how, hedge_after = options.get("coalesce"), options.get("hedge_after")
+        if how is not None and rows(inputs) < how.max_rows:
+            return await self._coalescer(serving, request, most, hedge_after, how).ask(inputs, deadline)
+        return await self._whole(serving, request, most, hedge_after)
+
+    async def _whole(self, serving: Serving, request: _Request, most: int, hedge_after: float | None) -> Tensors:
+        """The answer to a request, which is sent in pieces of at most so many rows."""
+        parts = pieces(request.inputs, most, request.model)
         if len(parts) > 1:
-            requests = [replace(request, inputs=part, nbytes=size(part)) for part in parts]
+            requests = [piece(request, part) for part in parts]
             answers = await together([self._hedged(serving, each, hedge_after) for each in requests])
-            return rejoin(answers, [rows(part) for part in parts], model=model)
+            return rejoin(answers, [rows(part) for part in parts], model=request.model)
         return await self._hedged(serving, request, hedge_after)
+
+    def _coalescer(
+        self, serving: Serving, request: _Request, most: int, hedge_after: float | None, how: Coalesce
+    ) -> Coalescer:
+        """That of the requests with these options, for which this one is a pattern."""
+        wish = request.wish
+        options = (request.outputs, request.tries, request.compression, wish.preferred, wish.priority)
+        key = (request.model, request.version, *options, most, hedge_after, how)
+        found = self._coalescers.get(key)
+        if found is None:
+
+            async def send(inputs: Tensors, deadline: float) -> Tensors:
+                one = piece(replace(request, deadline=deadline, wish=replace(wish, deadline=deadline)), inputs)
+                return await self._whole(serving, one, most, hedge_after)
+
+            found = self._coalescers[key] = Coalescer(how, send, lambda: self._pool.room(serving))
+            self._pool.on_room.append(found.notify)
+        return found
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
         """An array for an input, in shared memory where a server of this host may take it from there."""
@@ -127,7 +154,11 @@ class TritonClient:
         self._here()
         memory = {"shared_memory": self._memory.report()} if self._memory is not None else {}
         stalls = {"count": self._stalls.count, "longest_seconds": self._stalls.longest}
-        return {**await self._pool.report(monotonic() - self._began), **memory, "loop_stalls": stalls}
+        coalesced = [
+            {"model": key[0], "asked": each.asked, "sent": each.sent} for key, each in self._coalescers.items()
+        ]
+        pool = await self._pool.report(monotonic() - self._began)
+        return {**pool, **memory, "coalesced": coalesced, "loop_stalls": stalls}
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end as unavailable, and none is taken from here on."""
@@ -137,6 +168,8 @@ class TritonClient:
         if self._loop is not None:
             self._here()
             self._stalls.stop()
+            for coalescer in self._coalescers.values():
+                await coalescer.aclose()
             try:
                 if self._memory is not None:
                     await self._memory.aclose()
@@ -293,3 +326,9 @@ class TritonClient:
 def size(tensors: Tensors) -> int:
     """Bytes of all tensors together."""
     return sum(array.nbytes for array in tensors.values())
+
+
+def piece(request: _Request, inputs: Tensors) -> _Request:
+    """The same request for some of its rows."""
+    nbytes = size(inputs)
+    return replace(request, inputs=inputs, nbytes=nbytes, wish=replace(request.wish, nbytes=nbytes))
