@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,7 +85,7 @@ class SharedRegions:
         self.bytes_at(location).data[: len(data)] = data
 
     @contextmanager
-    def used_by(self, request: Any) -> Iterator[None]:
+    def used_by(self, request: Any) -> Generator[None]:
         """Keep the regions of a request as long as it lasts; raises `SharedMemoryError` where one is not known."""
         locations = (location_of(tensor) for tensor in (*request.inputs, *request.outputs))
         regions = [self._find(location.region) for location in locations if location is not None]
