@@ -46,7 +46,6 @@ class _Request:
     model: str
     version: str
     inputs: Tensors
-    nbytes: int
     outputs: tuple[str, ...]
     deadline: float
     tries: int
@@ -100,18 +99,14 @@ class TritonClient:
         if outputs:
             check_names(metadata, outputs, serving.served[0].name)
         self._stalls.start()
-        nbytes = size(inputs)
-        wish = Wish(
-            nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
-        )
+        preferred, priority = options.get("preferred_server", ""), options.get("priority", 0)
+        wish = Wish(size(inputs), deadline, preferred, priority, patient=self._patient)
         compression = options.get("compression", "")
-        request = _Request(
-            model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression
-        )
+        request = _Request(model, version, inputs, outputs, deadline, options.get("tries", 0), wish, compression)
         hedge_after = options.get("hedge_after")
         parts = pieces(inputs, rows_of_a_piece(metadata, options.get("batch_size", 0)), model)
         if len(parts) > 1:
-            requests = [replace(request, inputs=part, nbytes=size(part)) for part in parts]
+            requests = [replace(request, inputs=part, wish=replace(wish, nbytes=size(part))) for part in parts]
             answers = await together([self._hedged(serving, each, hedge_after) for each in requests])
             return rejoin(answers, [rows(part) for part in parts], model=model)
         return await self._hedged(serving, request, hedge_after)
@@ -207,7 +202,7 @@ class TritonClient:
                 tensors = await self._attempt(served, request)
                 account.requests += 1
                 account.rows += rows(request.inputs)
-                account.bytes_sent += request.nbytes
+                account.bytes_sent += request.wish.nbytes
                 account.bytes_received += size(tensors)
                 return tensors
             except ServerError as error:
@@ -222,7 +217,7 @@ class TritonClient:
                     raise
                 before = str(error)
             finally:
-                self._pool.give(served, request.nbytes)
+                self._pool.give(served, request.wish.nbytes)
             if step is Next.LATER and not others:
                 await asyncio.sleep(min(pause(tried, random.random()), left))
             wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
@@ -245,7 +240,7 @@ class TritonClient:
         """The same with large tensors in shared memory; None where there are none, or they cannot be there."""
         endpoint, metadata = served.endpoint, served.metadata
         outputs = output_sizes(metadata, rows(request.inputs) if metadata.max_batch else None, request.outputs)
-        if request.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
+        if request.wish.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
             return None
 
         async def call(method: str, data: bytes, seconds: float) -> bytes:
