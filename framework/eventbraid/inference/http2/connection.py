@@ -8,19 +8,26 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Final, cast
 
-from eventbraid.inference.http2.fields import Decoder, status_of, timeout_field
+from eventbraid.inference.http2.fields import NO_TABLE, Decoder, reset_status, status_of, timeout_field
 from eventbraid.inference.http2.frames import (
+    FRAME_BYTES,
+    LARGEST_WINDOW,
     PREFACE,
+    Code,
     Flag,
     FrameError,
     Kind,
     Reader,
     Setting,
+    code_of,
     frame,
+    goodbye,
     head,
+    headers,
     settings,
     settings_of,
     unpadded,
+    word,
 )
 from eventbraid.inference.transport import TransportError
 
@@ -32,9 +39,9 @@ FIRST_WINDOW: Final = 65535
 LARGEST_FRAME: Final = 1 << 20
 BURST: Final = 1 << 20
 """Bytes that are written before the event loop has a turn."""
+LARGEST_BLOCK: Final = 1 << 20
+"""Of the fields of an answer as they come."""
 LAST_STREAM: Final = (1 << 31) - 1
-CANCEL, REFUSED, CALM = 8, 7, 11
-"""Codes of RST_STREAM and GOAWAY."""
 
 
 class Stream:
@@ -76,7 +83,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._window = FIRST_WINDOW
         self._stream_window = FIRST_WINDOW
-        self._largest_frame = 16384
+        self._largest_frame = FRAME_BYTES
         self._most_streams = LAST_STREAM
         self._granted = 0
         """Bytes of DATA for which the server has been given new room."""
@@ -102,13 +109,15 @@ class Connection(asyncio.Protocol):
         """Take frames."""
         try:
             for kind, flags, number, payload in self._reader.feed(data):
-                if kind == Kind.DATA:
+                if kind == Kind.DATA and self._block is None:
                     stream = self._streams.get(number)
-                    if stream is not None:
-                        if payload:
-                            stream.chunks.append(payload)
-                        if flags & Flag.END_STREAM:
-                            self._finish(stream)
+                    if stream is None:
+                        self._check_was_made(number)
+                        continue
+                    if payload:
+                        stream.chunks.append(payload)
+                    if flags & Flag.END_STREAM:
+                        self._finish(stream)
                 else:
                     self._take(kind, flags, number, bytes(payload))
             if self._reader.consumed - self._granted > WINDOW // 4:
@@ -153,8 +162,10 @@ class Connection(asyncio.Protocol):
         self._streams[stream.number] = stream
         stream.timer = self._loop.call_later(timeout, self._expired, stream)
         block = fields + timeout_field(timeout)
+        if stream.number == 1:
+            block = NO_TABLE + block
         length = sum(len(part) for part in body)
-        self._out += (head(Kind.HEADERS, Flag.END_HEADERS, stream.number, len(block)), block)
+        self._out.append(headers(stream.number, block, self._largest_frame))
         if length <= min(self._largest_frame, self._window, stream.window) and not (self._sending or self._paused):
             self._window -= length
             stream.window -= length
@@ -168,7 +179,7 @@ class Connection(asyncio.Protocol):
         try:
             await stream.answer
         except asyncio.CancelledError:
-            self._forget(stream, CANCEL)
+            self._forget(stream, Code.CANCEL)
             raise
         return stream.fields, stream.chunks
 
@@ -198,19 +209,23 @@ class Connection(asyncio.Protocol):
                 raise FrameError("a header block goes on that has not begun")
             _, first_flags, block = self._block
             self._block = (number, first_flags, block + payload)
+            if len(block) + len(payload) > LARGEST_BLOCK:
+                raise FrameError("a header block does not end")
             if flags & Flag.END_HEADERS:
                 self._block = None
                 self._headers(number, first_flags, block + payload)
         elif kind == Kind.WINDOW_UPDATE:
-            self._more_room(number, int.from_bytes(payload[:4], "big") & 0x7FFFFFFF)
+            self._more_room(number, word(payload) & 0x7FFFFFFF)
         elif kind == Kind.SETTINGS:
             if not flags & Flag.ACK:
                 self._settings(settings_of(payload))
         elif kind == Kind.PING:
+            if len(payload) != 8:
+                raise FrameError(f"a PING has {len(payload)} bytes")
             if not flags & Flag.ACK:
                 self._write(frame(Kind.PING, Flag.ACK, 0, payload))
         elif kind == Kind.RST_STREAM:
-            self._was_reset(number, int.from_bytes(payload[:4], "big"))
+            self._was_reset(number, word(payload))
         elif kind == Kind.GOAWAY:
             self._go_away(payload)
         elif kind == Kind.PUSH_PROMISE:
@@ -220,16 +235,22 @@ class Connection(asyncio.Protocol):
         fields = self._decoder.decode(block)  # also of a stream that is forgotten: the memory of both must agree
         stream = self._streams.get(number)
         if stream is None:
+            self._check_was_made(number)
             return
         stream.fields = {**stream.fields, **fields} if stream.fields else fields
         if flags & Flag.END_STREAM:
             self._finish(stream)
 
+    def _check_was_made(self, number: int) -> None:
+        """An answer may come to a call that is forgotten, but not to one that nobody made."""
+        if number % 2 == 0 or number >= self._next:
+            raise FrameError(f"it answers on stream {number} a call that nobody made")
+
     def _finish(self, stream: Stream) -> None:
         """The server has said all that it has to say of a call."""
         code, message = status_of(stream.fields)
         if stream.body:  # it does not want the rest
-            self._forget(stream, CANCEL)
+            self._forget(stream, Code.CANCEL)
         else:
             self._forget(stream)
         if stream.answer.done():
@@ -253,9 +274,13 @@ class Connection(asyncio.Protocol):
 
     def _more_room(self, number: int, more: int) -> None:
         if number == 0:
-            self._window += more
+            window = self._window = self._window + more
         elif (stream := self._streams.get(number)) is not None:
-            stream.window += more
+            window = stream.window = stream.window + more
+        else:
+            return
+        if window > LARGEST_WINDOW:
+            raise FrameError(f"it opens a window of {window} bytes")
         self._pump()
 
     def _was_reset(self, number: int, code: int) -> None:
@@ -263,15 +288,14 @@ class Connection(asyncio.Protocol):
         if stream is None:
             return
         self._forget(stream)
-        status = {REFUSED: "UNAVAILABLE", CANCEL: "CANCELLED", CALM: "RESOURCE_EXHAUSTED"}.get(code, "UNAVAILABLE")
         if not stream.answer.done():
-            stream.answer.set_exception(TransportError(status, f"the server reset the call (RST_STREAM {code})"))
+            what = f"the server reset the call (RST_STREAM {code_of(code)})"
+            stream.answer.set_exception(TransportError(reset_status(code), what))
 
     def _go_away(self, payload: bytes) -> None:
         """The server asks for no more calls; those that it has not seen may be made elsewhere."""
-        last = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
-        text = payload[8:].decode(errors="replace")
-        self.leaving = f"the server is going away (GOAWAY{f': {text}' if text else ''})"
+        last, why = goodbye(payload)
+        self.leaving = f"the server is going away (GOAWAY {why})"
         for number in [number for number in self._streams if number > last]:
             stream = self._streams[number]
             self._forget(stream)
@@ -360,7 +384,7 @@ class Connection(asyncio.Protocol):
     # How it ends.
 
     def _expired(self, stream: Stream) -> None:
-        self._forget(stream, CANCEL)
+        self._forget(stream, Code.CANCEL)
         if not stream.answer.done():
             stream.answer.set_exception(TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded"))
 
