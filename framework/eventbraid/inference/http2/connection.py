@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes | memoryview] = []
         self._flushing = False
         self._sending: deque[Stream] = deque()
-        self._pumping = False
+        """Streams whose body waits for room."""
         self._paused = False
         self._window = FIRST_WINDOW
         self._stream_window = FIRST_WINDOW
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It may have more."""
         self._paused = False
-        self._pump()
+        self._flush_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
@@ -170,12 +170,10 @@ class Connection(asyncio.Protocol):
             self._window -= length
             stream.window -= length
             self._out += (head(Kind.DATA, Flag.END_STREAM, stream.number, length), *body)
-            self._flush_soon()
         else:
-            stream.body.extend(memoryview(part).cast("B") for part in body if len(part))
+            stream.body.extend(memoryview(part) for part in body if part)
             self._sending.append(stream)
-            self._flush_soon()
-            self._pump()
+        self._flush_soon()
         try:
             await stream.answer
         except asyncio.CancelledError:
@@ -266,22 +264,21 @@ class Connection(asyncio.Protocol):
             change, self._stream_window = window - self._stream_window, window
             for stream in self._streams.values():
                 stream.window += change
+                check_window(stream.window)
         self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
         self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
         self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
         self._wake()
-        self._pump()
 
     def _more_room(self, number: int, more: int) -> None:
         if number == 0:
-            window = self._window = self._window + more
+            self._window += more
+            check_window(self._window)
         elif (stream := self._streams.get(number)) is not None:
-            window = stream.window = stream.window + more
-        else:
-            return
-        if window > LARGEST_WINDOW:
-            raise FrameError(f"it opens a window of {window} bytes")
-        self._pump()
+            stream.window += more
+            check_window(stream.window)
+        if self._sending:
+            self._flush_soon()
 
     def _was_reset(self, number: int, code: int) -> None:
         stream = self._streams.get(number)
@@ -311,7 +308,7 @@ class Connection(asyncio.Protocol):
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        """Write once for all that is put together in one turn of the loop."""
+        """Write once all that is put together in one turn of the loop."""
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -319,53 +316,49 @@ class Connection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flushing = False
         parts, self._out = self._out, []
-        if parts and self._transport is not None and not self._transport.is_closing():
-            self._transport.writelines(parts)
+        bodies = self._bodies() if self._sending else ()
+        if self._transport is not None and not self._transport.is_closing():
+            if bodies:
+                self._transport.writelines([*parts, *bodies[:-1]])
+                # Not all at once: asyncio's writelines before 3.12.9 and 3.13.2 never says that its buffer is full.
+                self._transport.write(bodies[-1])
+            elif parts:
+                self._transport.write(b"".join(parts))
         self._close_if_left()
 
-    def _pump(self) -> None:
-        """Send of what waits for room, each stream in turn."""
-        budget = BURST
-        while self._sending and self._window > 0 and budget > 0 and not self._paused:
+    def _bodies(self) -> list[bytes | memoryview]:
+        """DATA of the bodies that wait, each stream in turn; what is left when this has its bound waits for a turn."""
+        parts: list[bytes | memoryview] = []
+        budget, without_room = BURST, 0
+        while without_room < len(self._sending) and self._window > 0 and not self._paused:
+            if budget <= 0:
+                self._flush_soon()
+                break
             stream = self._sending.popleft()
             if stream.number not in self._streams:
                 continue
-            if stream.window <= 0:
-                self._sending.append(stream)
-                if all(each.window <= 0 for each in self._sending):
-                    break
-                continue
-            budget -= self._send_some(stream, budget)
+            sent = self._body(stream, budget, parts)
+            without_room = 0 if sent else without_room + 1
+            budget -= sent
             if stream.body:
                 self._sending.append(stream)
-        if self._out:
-            self._flush_soon()
-        if self._sending and budget <= 0 and not self._pumping:
-            self._pumping = True
-            self._loop.call_soon(self._pump_again)
+        return parts
 
-    def _pump_again(self) -> None:
-        self._pumping = False
-        self._pump()
-
-    def _send_some(self, stream: Stream, budget: int) -> int:
-        """Put DATA frames of a stream together until a bound is reached; the bytes of that."""
-        sent = 0
-        while stream.body:
-            room = min(self._largest_frame, self._window, stream.window, budget - sent)
-            if room <= 0:
-                break
-            parts: list[memoryview] = []
-            length = 0
-            while stream.body and length < room:
-                part = stream.body.popleft()
-                if len(part) > room - length:
-                    stream.body.appendleft(part[room - length :])
-                    part = part[: room - length]
+    def _body(self, stream: Stream, most: int, parts: list[bytes | memoryview]) -> int:
+        """Add DATA frames of a stream until its body or the room for it ends; the bytes of that."""
+        sent, body = 0, stream.body
+        while body and (room := min(self._largest_frame, self._window, stream.window, most - sent)) > 0:
+            place = len(parts)
+            left = room
+            while body and left:
+                part = body.popleft()
+                if len(part) > left:
+                    body.appendleft(part[left:])
+                    part = part[:left]
                 parts.append(part)
-                length += len(part)
-            flags = 0 if stream.body else Flag.END_STREAM
-            self._out += (head(Kind.DATA, flags, stream.number, length), *parts)
+                left -= len(part)
+            length = room - left
+            parts.insert(place, head(Kind.DATA, 0 if body else Flag.END_STREAM, stream.number, length))
             self._window -= length
             stream.window -= length
             sent += length
@@ -436,3 +429,9 @@ class Connection(asyncio.Protocol):
                 stream.answer.set_exception(TransportError("UNAVAILABLE", why))
         self._sending.clear()
         self._wake()
+
+
+def check_window(window: int) -> None:
+    """Raise `FrameError` where a window is larger than HTTP/2 has it."""
+    if window > LARGEST_WINDOW:
+        raise FrameError(f"it opens a window of {window} bytes")
