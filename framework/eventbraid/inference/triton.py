@@ -235,19 +235,10 @@ class TritonClient:
                 asked.add(served.name)
             try:
                 tensors = await self._attempt(served, request)
-<<<<<<< HEAD
             except BaseException as error:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent, error)
                 if not isinstance(error, ServerError):
                     raise
-=======
-                account.requests += 1
-                account.rows += rows(request.inputs)
-                account.bytes_sent += request.wish.nbytes
-                account.bytes_received += size(tensors)
-                return tensors
-            except ServerError as error:
->>>>>>> audit
                 account.failures[failure(error)] += 1
                 left = request.deadline - monotonic()
                 failed.add(served.name)
@@ -258,7 +249,6 @@ class TritonClient:
                         error.add_note(f"before that: {before}")
                     raise
                 before = str(error)
-<<<<<<< HEAD
             else:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent)
                 account.requests += 1
@@ -266,10 +256,6 @@ class TritonClient:
                 account.bytes_sent += request.wish.nbytes
                 account.bytes_received += size(tensors)
                 return tensors
-=======
-            finally:
-                self._pool.give(served, request.wish.nbytes)
->>>>>>> audit
             if step is Next.LATER and not others:
                 await asyncio.sleep(min(pause(tried, random.random()), left))
             wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
