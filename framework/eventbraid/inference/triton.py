@@ -47,7 +47,6 @@ class _Request:
     model: str
     version: str
     inputs: Tensors
-    nbytes: int
     outputs: tuple[str, ...]
     deadline: float
     tries: int
@@ -102,14 +101,10 @@ class TritonClient:
         if outputs:
             check_names(metadata, outputs, serving.served[0].name)
         self._stalls.start()
-        nbytes = size(inputs)
-        wish = Wish(
-            nbytes, deadline, options.get("preferred_server", ""), options.get("priority", 0), patient=self._patient
-        )
+        preferred, priority = options.get("preferred_server", ""), options.get("priority", 0)
+        wish = Wish(size(inputs), deadline, preferred, priority, patient=self._patient)
         compression = options.get("compression", "")
-        request = _Request(
-            model, version, inputs, nbytes, outputs, deadline, options.get("tries", 0), wish, compression
-        )
+        request = _Request(model, version, inputs, outputs, deadline, options.get("tries", 0), wish, compression)
         most = rows_of_a_piece(metadata, options.get("batch_size", 0))
         how, hedge_after = options.get("coalesce"), options.get("hedge_after")
         if how is not None and rows(inputs) < how.max_rows:
@@ -240,10 +235,19 @@ class TritonClient:
                 asked.add(served.name)
             try:
                 tensors = await self._attempt(served, request)
+<<<<<<< HEAD
             except BaseException as error:
-                self._pool.give(served, request.nbytes, monotonic() - sent, error)
+                self._pool.give(served, request.wish.nbytes, monotonic() - sent, error)
                 if not isinstance(error, ServerError):
                     raise
+=======
+                account.requests += 1
+                account.rows += rows(request.inputs)
+                account.bytes_sent += request.wish.nbytes
+                account.bytes_received += size(tensors)
+                return tensors
+            except ServerError as error:
+>>>>>>> audit
                 account.failures[failure(error)] += 1
                 left = request.deadline - monotonic()
                 failed.add(served.name)
@@ -254,13 +258,18 @@ class TritonClient:
                         error.add_note(f"before that: {before}")
                     raise
                 before = str(error)
+<<<<<<< HEAD
             else:
-                self._pool.give(served, request.nbytes, monotonic() - sent)
+                self._pool.give(served, request.wish.nbytes, monotonic() - sent)
                 account.requests += 1
                 account.rows += rows(request.inputs)
-                account.bytes_sent += request.nbytes
+                account.bytes_sent += request.wish.nbytes
                 account.bytes_received += size(tensors)
                 return tensors
+=======
+            finally:
+                self._pool.give(served, request.wish.nbytes)
+>>>>>>> audit
             if step is Next.LATER and not others:
                 await asyncio.sleep(min(pause(tried, random.random()), left))
             wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
@@ -283,7 +292,7 @@ class TritonClient:
         """The same with large tensors in shared memory; None where there are none, or they cannot be there."""
         endpoint, metadata = served.endpoint, served.metadata
         outputs = output_sizes(metadata, rows(request.inputs) if metadata.max_batch else None, request.outputs)
-        if request.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
+        if request.wish.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
             return None
 
         async def call(method: str, data: bytes, seconds: float) -> bytes:
@@ -335,5 +344,4 @@ def size(tensors: Tensors) -> int:
 
 def piece(request: _Request, inputs: Tensors) -> _Request:
     """The same request for some of its rows."""
-    nbytes = size(inputs)
-    return replace(request, inputs=inputs, nbytes=nbytes, wish=replace(request.wish, nbytes=nbytes))
+    return replace(request, inputs=inputs, wish=replace(request.wish, nbytes=size(inputs)))

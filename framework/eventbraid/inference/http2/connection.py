@@ -8,19 +8,26 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Final, cast
 
-from eventbraid.inference.http2.fields import Decoder, status_of, timeout_field
+from eventbraid.inference.http2.fields import NO_TABLE, Decoder, reset_status, status_of, timeout_field
 from eventbraid.inference.http2.frames import (
+    FRAME_BYTES,
+    LARGEST_WINDOW,
     PREFACE,
+    Code,
     Flag,
     FrameError,
     Kind,
     Reader,
     Setting,
+    code_of,
     frame,
+    goodbye,
     head,
+    headers,
     settings,
     settings_of,
     unpadded,
+    word,
 )
 from eventbraid.inference.transport import TransportError
 
@@ -32,9 +39,9 @@ FIRST_WINDOW: Final = 65535
 LARGEST_FRAME: Final = 1 << 20
 BURST: Final = 1 << 20
 """Bytes that are written before the event loop has a turn."""
+LARGEST_BLOCK: Final = 1 << 20
+"""Of the fields of an answer as they come."""
 LAST_STREAM: Final = (1 << 31) - 1
-CANCEL, REFUSED, CALM = 8, 7, 11
-"""Codes of RST_STREAM and GOAWAY."""
 
 
 class Stream:
@@ -72,11 +79,11 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes | memoryview] = []
         self._flushing = False
         self._sending: deque[Stream] = deque()
-        self._pumping = False
+        """Streams whose body waits for room."""
         self._paused = False
         self._window = FIRST_WINDOW
         self._stream_window = FIRST_WINDOW
-        self._largest_frame = 16384
+        self._largest_frame = FRAME_BYTES
         self._most_streams = LAST_STREAM
         self._granted = 0
         """Bytes of DATA for which the server has been given new room."""
@@ -102,13 +109,15 @@ class Connection(asyncio.Protocol):
         """Take frames."""
         try:
             for kind, flags, number, payload in self._reader.feed(data):
-                if kind == Kind.DATA:
+                if kind == Kind.DATA and self._block is None:
                     stream = self._streams.get(number)
-                    if stream is not None:
-                        if payload:
-                            stream.chunks.append(payload)
-                        if flags & Flag.END_STREAM:
-                            self._finish(stream)
+                    if stream is None:
+                        self._check_was_made(number)
+                        continue
+                    if payload:
+                        stream.chunks.append(payload)
+                    if flags & Flag.END_STREAM:
+                        self._finish(stream)
                 else:
                     self._take(kind, flags, number, bytes(payload))
             if self._reader.consumed - self._granted > WINDOW // 4:
@@ -123,7 +132,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It may have more."""
         self._paused = False
-        self._pump()
+        self._flush_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
@@ -153,22 +162,22 @@ class Connection(asyncio.Protocol):
         self._streams[stream.number] = stream
         stream.timer = self._loop.call_later(timeout, self._expired, stream)
         block = fields + timeout_field(timeout)
+        if stream.number == 1:
+            block = NO_TABLE + block
         length = sum(len(part) for part in body)
-        self._out += (head(Kind.HEADERS, Flag.END_HEADERS, stream.number, len(block)), block)
+        self._out.append(headers(stream.number, block, self._largest_frame))
         if length <= min(self._largest_frame, self._window, stream.window) and not (self._sending or self._paused):
             self._window -= length
             stream.window -= length
             self._out += (head(Kind.DATA, Flag.END_STREAM, stream.number, length), *body)
-            self._flush_soon()
         else:
-            stream.body.extend(memoryview(part).cast("B") for part in body if len(part))
+            stream.body.extend(memoryview(part) for part in body if part)
             self._sending.append(stream)
-            self._flush_soon()
-            self._pump()
+        self._flush_soon()
         try:
             await stream.answer
         except asyncio.CancelledError:
-            self._forget(stream, CANCEL)
+            self._forget(stream, Code.CANCEL)
             raise
         return stream.fields, stream.chunks
 
@@ -198,19 +207,23 @@ class Connection(asyncio.Protocol):
                 raise FrameError("a header block goes on that has not begun")
             _, first_flags, block = self._block
             self._block = (number, first_flags, block + payload)
+            if len(block) + len(payload) > LARGEST_BLOCK:
+                raise FrameError("a header block does not end")
             if flags & Flag.END_HEADERS:
                 self._block = None
                 self._headers(number, first_flags, block + payload)
         elif kind == Kind.WINDOW_UPDATE:
-            self._more_room(number, int.from_bytes(payload[:4], "big") & 0x7FFFFFFF)
+            self._more_room(number, word(payload) & 0x7FFFFFFF)
         elif kind == Kind.SETTINGS:
             if not flags & Flag.ACK:
                 self._settings(settings_of(payload))
         elif kind == Kind.PING:
+            if len(payload) != 8:
+                raise FrameError(f"a PING has {len(payload)} bytes")
             if not flags & Flag.ACK:
                 self._write(frame(Kind.PING, Flag.ACK, 0, payload))
         elif kind == Kind.RST_STREAM:
-            self._was_reset(number, int.from_bytes(payload[:4], "big"))
+            self._was_reset(number, word(payload))
         elif kind == Kind.GOAWAY:
             self._go_away(payload)
         elif kind == Kind.PUSH_PROMISE:
@@ -220,16 +233,22 @@ class Connection(asyncio.Protocol):
         fields = self._decoder.decode(block)  # also of a stream that is forgotten: the memory of both must agree
         stream = self._streams.get(number)
         if stream is None:
+            self._check_was_made(number)
             return
         stream.fields = {**stream.fields, **fields} if stream.fields else fields
         if flags & Flag.END_STREAM:
             self._finish(stream)
 
+    def _check_was_made(self, number: int) -> None:
+        """An answer may come to a call that is forgotten, but not to one that nobody made."""
+        if number % 2 == 0 or number >= self._next:
+            raise FrameError(f"it answers on stream {number} a call that nobody made")
+
     def _finish(self, stream: Stream) -> None:
         """The server has said all that it has to say of a call."""
         code, message = status_of(stream.fields)
         if stream.body:  # it does not want the rest
-            self._forget(stream, CANCEL)
+            self._forget(stream, Code.CANCEL)
         else:
             self._forget(stream)
         if stream.answer.done():
@@ -245,33 +264,35 @@ class Connection(asyncio.Protocol):
             change, self._stream_window = window - self._stream_window, window
             for stream in self._streams.values():
                 stream.window += change
+                check_window(stream.window)
         self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
         self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
         self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
         self._wake()
-        self._pump()
 
     def _more_room(self, number: int, more: int) -> None:
         if number == 0:
             self._window += more
+            check_window(self._window)
         elif (stream := self._streams.get(number)) is not None:
             stream.window += more
-        self._pump()
+            check_window(stream.window)
+        if self._sending:
+            self._flush_soon()
 
     def _was_reset(self, number: int, code: int) -> None:
         stream = self._streams.get(number)
         if stream is None:
             return
         self._forget(stream)
-        status = {REFUSED: "UNAVAILABLE", CANCEL: "CANCELLED", CALM: "RESOURCE_EXHAUSTED"}.get(code, "UNAVAILABLE")
         if not stream.answer.done():
-            stream.answer.set_exception(TransportError(status, f"the server reset the call (RST_STREAM {code})"))
+            what = f"the server reset the call (RST_STREAM {code_of(code)})"
+            stream.answer.set_exception(TransportError(reset_status(code), what))
 
     def _go_away(self, payload: bytes) -> None:
         """The server asks for no more calls; those that it has not seen may be made elsewhere."""
-        last = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF
-        text = payload[8:].decode(errors="replace")
-        self.leaving = f"the server is going away (GOAWAY{f': {text}' if text else ''})"
+        last, why = goodbye(payload)
+        self.leaving = f"the server is going away (GOAWAY {why})"
         for number in [number for number in self._streams if number > last]:
             stream = self._streams[number]
             self._forget(stream)
@@ -287,7 +308,7 @@ class Connection(asyncio.Protocol):
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        """Write once for all that is put together in one turn of the loop."""
+        """Write once all that is put together in one turn of the loop."""
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -295,53 +316,49 @@ class Connection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flushing = False
         parts, self._out = self._out, []
-        if parts and self._transport is not None and not self._transport.is_closing():
-            self._transport.writelines(parts)
+        bodies = self._bodies() if self._sending else ()
+        if self._transport is not None and not self._transport.is_closing():
+            if bodies:
+                self._transport.writelines([*parts, *bodies[:-1]])
+                # Not all at once: asyncio's writelines before 3.12.9 and 3.13.2 never says that its buffer is full.
+                self._transport.write(bodies[-1])
+            elif parts:
+                self._transport.write(b"".join(parts))
         self._close_if_left()
 
-    def _pump(self) -> None:
-        """Send of what waits for room, each stream in turn."""
-        budget = BURST
-        while self._sending and self._window > 0 and budget > 0 and not self._paused:
+    def _bodies(self) -> list[bytes | memoryview]:
+        """DATA of the bodies that wait, each stream in turn; what is left when this has its bound waits for a turn."""
+        parts: list[bytes | memoryview] = []
+        budget, without_room = BURST, 0
+        while without_room < len(self._sending) and self._window > 0 and not self._paused:
+            if budget <= 0:
+                self._flush_soon()
+                break
             stream = self._sending.popleft()
             if stream.number not in self._streams:
                 continue
-            if stream.window <= 0:
-                self._sending.append(stream)
-                if all(each.window <= 0 for each in self._sending):
-                    break
-                continue
-            budget -= self._send_some(stream, budget)
+            sent = self._body(stream, budget, parts)
+            without_room = 0 if sent else without_room + 1
+            budget -= sent
             if stream.body:
                 self._sending.append(stream)
-        if self._out:
-            self._flush_soon()
-        if self._sending and budget <= 0 and not self._pumping:
-            self._pumping = True
-            self._loop.call_soon(self._pump_again)
+        return parts
 
-    def _pump_again(self) -> None:
-        self._pumping = False
-        self._pump()
-
-    def _send_some(self, stream: Stream, budget: int) -> int:
-        """Put DATA frames of a stream together until a bound is reached; the bytes of that."""
-        sent = 0
-        while stream.body:
-            room = min(self._largest_frame, self._window, stream.window, budget - sent)
-            if room <= 0:
-                break
-            parts: list[memoryview] = []
-            length = 0
-            while stream.body and length < room:
-                part = stream.body.popleft()
-                if len(part) > room - length:
-                    stream.body.appendleft(part[room - length :])
-                    part = part[: room - length]
+    def _body(self, stream: Stream, most: int, parts: list[bytes | memoryview]) -> int:
+        """Add DATA frames of a stream until its body or the room for it ends; the bytes of that."""
+        sent, body = 0, stream.body
+        while body and (room := min(self._largest_frame, self._window, stream.window, most - sent)) > 0:
+            place = len(parts)
+            left = room
+            while body and left:
+                part = body.popleft()
+                if len(part) > left:
+                    body.appendleft(part[left:])
+                    part = part[:left]
                 parts.append(part)
-                length += len(part)
-            flags = 0 if stream.body else Flag.END_STREAM
-            self._out += (head(Kind.DATA, flags, stream.number, length), *parts)
+                left -= len(part)
+            length = room - left
+            parts.insert(place, head(Kind.DATA, 0 if body else Flag.END_STREAM, stream.number, length))
             self._window -= length
             stream.window -= length
             sent += length
@@ -360,7 +377,7 @@ class Connection(asyncio.Protocol):
     # How it ends.
 
     def _expired(self, stream: Stream) -> None:
-        self._forget(stream, CANCEL)
+        self._forget(stream, Code.CANCEL)
         if not stream.answer.done():
             stream.answer.set_exception(TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded"))
 
@@ -412,3 +429,9 @@ class Connection(asyncio.Protocol):
                 stream.answer.set_exception(TransportError("UNAVAILABLE", why))
         self._sending.clear()
         self._wake()
+
+
+def check_window(window: int) -> None:
+    """Raise `FrameError` where a window is larger than HTTP/2 has it."""
+    if window > LARGEST_WINDOW:
+        raise FrameError(f"it opens a window of {window} bytes")

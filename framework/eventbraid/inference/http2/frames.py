@@ -8,23 +8,32 @@ from enum import IntEnum, IntFlag
 from typing import Final
 
 __all__ = [
+    "FRAME_BYTES",
+    "LARGEST_WINDOW",
     "PREFACE",
+    "Code",
     "Flag",
     "FrameError",
     "Kind",
     "Reader",
     "Setting",
+    "code_of",
+    "foreign",
     "frame",
+    "goodbye",
     "head",
+    "headers",
     "settings",
     "settings_of",
     "unpadded",
+    "word",
 ]
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_BYTES: Final = 9
-MOST_BYTES: Final = 1 << 20
-"""Of a frame other than DATA; ours allow 16 KiB, a header block may take several."""
+FRAME_BYTES: Final = 1 << 14
+"""The largest payload that a side takes which has said nothing else, as we do."""
+LARGEST_WINDOW: Final = (1 << 31) - 1
 _HEAD: Final = struct.Struct(">BHBBI")
 _SETTING: Final = struct.Struct(">HI")
 
@@ -64,6 +73,25 @@ class Setting(IntEnum):
     MAX_FRAME_SIZE = 5
 
 
+class Code(IntEnum):
+    """Why a stream or a connection ends."""
+
+    NO_ERROR = 0
+    PROTOCOL_ERROR = 1
+    INTERNAL_ERROR = 2
+    FLOW_CONTROL_ERROR = 3
+    SETTINGS_TIMEOUT = 4
+    STREAM_CLOSED = 5
+    FRAME_SIZE_ERROR = 6
+    REFUSED_STREAM = 7
+    CANCEL = 8
+    COMPRESSION_ERROR = 9
+    CONNECT_ERROR = 10
+    ENHANCE_YOUR_CALM = 11
+    INADEQUATE_SECURITY = 12
+    HTTP_1_1_REQUIRED = 13
+
+
 class FrameError(Exception):
     """The other side does not keep to the protocol."""
 
@@ -78,6 +106,21 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return head(kind, flags, stream, len(payload)) + payload
 
 
+def headers(stream: int, block: bytes, most: int) -> bytes:
+    """A header block in frames of at most so many bytes: HEADERS, and CONTINUATION where it does not fit."""
+    if len(block) <= most:
+        return head(Kind.HEADERS, Flag.END_HEADERS, stream, len(block)) + block
+    return b"".join(
+        frame(
+            Kind.CONTINUATION if place else Kind.HEADERS,
+            0 if place + most < len(block) else Flag.END_HEADERS,
+            stream,
+            block[place : place + most],
+        )
+        for place in range(0, len(block), most)
+    )
+
+
 def settings(values: dict[int, int]) -> bytes:
     """A SETTINGS frame."""
     return frame(Kind.SETTINGS, 0, 0, b"".join(_SETTING.pack(key, value) for key, value in values.items()))
@@ -87,7 +130,43 @@ def settings_of(payload: bytes) -> dict[int, int]:
     """The values of a SETTINGS frame."""
     if len(payload) % _SETTING.size:
         raise FrameError("a SETTINGS frame has no whole number of settings")
-    return dict(_SETTING.iter_unpack(payload))
+    values = dict(_SETTING.iter_unpack(payload))
+    window = values.get(Setting.INITIAL_WINDOW_SIZE, 0)
+    if window > LARGEST_WINDOW:
+        raise FrameError(f"it sets a window of {window} bytes")
+    most = values.get(Setting.MAX_FRAME_SIZE, FRAME_BYTES)
+    if not FRAME_BYTES <= most < 1 << 24:
+        raise FrameError(f"it sets frames of at most {most} bytes")
+    return values
+
+
+def word(payload: bytes) -> int:
+    """The number of a RST_STREAM or WINDOW_UPDATE frame."""
+    if len(payload) != 4:
+        raise FrameError(f"{len(payload)} bytes stand where a number should be")
+    return int.from_bytes(payload, "big")
+
+
+def goodbye(payload: bytes) -> tuple[int, str]:
+    """Of a GOAWAY frame, the last stream that is answered, and why."""
+    if len(payload) < 8:
+        raise FrameError("a GOAWAY frame is cut short")
+    code, text = code_of(int.from_bytes(payload[4:8], "big")), payload[8:].decode(errors="replace")
+    return int.from_bytes(payload[:4], "big") & 0x7FFFFFFF, f"{code}: {text}" if text else code
+
+
+def code_of(number: int) -> str:
+    """The name of a code, or its number where it has none."""
+    return Code(number).name if number <= max(Code) else str(number)
+
+
+def foreign(start: bytes) -> str:
+    """What a peer speaks that does not begin as HTTP/2 does."""
+    if start.startswith(b"HTTP/1"):
+        return "it speaks HTTP/1: is this its port for gRPC?"
+    if start.startswith((b"\x15\x03", b"\x16\x03")):
+        return "it speaks TLS"
+    return f"it begins with {start[:24]!r}"
 
 
 def unpadded(flags: int, payload: bytes) -> bytes:
@@ -111,7 +190,9 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self.rest = b""
+        """The beginning of a frame."""
+        self._begun = False
         self._flags = self._stream = 0
         self._data = 0
         """Bytes of the DATA frame that are still to come, with its padding."""
@@ -121,9 +202,13 @@ class Reader:
 
     def feed(self, data: bytes) -> Iterator[tuple[int, int, int, bytes | memoryview]]:
         """The frames that are whole with these bytes; raises `FrameError`."""
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
+        if self.rest:
+            data = self.rest + data
+            self.rest = b""
+        if not self._begun and len(data) >= HEADER_BYTES:
+            if data[3] != Kind.SETTINGS or data[4] & Flag.ACK or data[5:9] != bytes(4):
+                raise FrameError(foreign(data))
+            self._begun = True
         view, place, size = memoryview(data), 0, len(data)
         while place < size:
             if self._data:
@@ -139,6 +224,8 @@ class Reader:
             high, low, kind, flags, stream = _HEAD.unpack_from(data, place)
             length, stream = high << 16 | low, stream & 0x7FFFFFFF
             start = place + HEADER_BYTES
+            if length > FRAME_BYTES:
+                raise FrameError(f"a frame of {length} bytes, where {FRAME_BYTES} are allowed")
             if kind == Kind.DATA and not flags & Flag.PADDED:
                 place, self._data, self._padding = start, length, 0
                 self._flags, self._stream = flags, stream
@@ -157,10 +244,8 @@ class Reader:
                 if not self._data:
                     yield kind, flags, stream, b""
                 continue
-            if length > MOST_BYTES:
-                raise FrameError(f"a frame of {length} bytes, perhaps of another protocol")
             if size - start < length:
                 break
             place = start + length
             yield kind, flags, stream, data[start:place]
-        self._rest = data[place:]
+        self.rest = data[place:]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Final
 
 from eventbraid.inference.transport import TransportError
 
 __all__ = ["compressed", "message_of", "prefix"]
 
 Part = bytes | memoryview
+WBITS: Final = {"gzip": 31, "deflate": 15}
+"""Deflate is zlib's form of it."""
 
 
 def prefix(length: int, *, compressed: bool = False) -> bytes:
@@ -20,8 +23,8 @@ def prefix(length: int, *, compressed: bool = False) -> bytes:
 
 
 def compressed(parts: Sequence[Part], encoding: str) -> bytes:
-    """A message as gzip, or as deflate, which is zlib's form."""
-    engine = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
+    """A message as gzip or deflate."""
+    engine = zlib.compressobj(wbits=WBITS[encoding])
     return b"".join([*(engine.compress(part) for part in parts), engine.flush()])
 
 
@@ -38,7 +41,9 @@ def message_of(parts: Sequence[Part], encoding: str) -> bytes:
         raise TransportError("INTERNAL", f"the answer of {sum(map(len, parts))} bytes is not one message")
     if not first[0]:
         return whole
+    if encoding not in WBITS:
+        raise TransportError("INTERNAL", f"the answer is compressed as {encoding or 'nobody says'}")
     try:
-        return zlib.decompress(whole, 31 if encoding == "gzip" else 15)
+        return zlib.decompress(whole, WBITS[encoding])
     except zlib.error as error:
         raise TransportError("INTERNAL", f"the answer cannot be decompressed: {error}") from None
