@@ -30,14 +30,12 @@ class Server:
         self.calls: list[Tensors] = []
         self.deadlines: list[float] = []
         self.cancelled = 0
-        self.arrived = asyncio.Event()
         self.let_go = asyncio.Event()
         self.has_room = True
         self.fault: Callable[[Tensors], Exception | None] = lambda inputs: None
 
     async def send(self, inputs: Tensors, deadline: float) -> Tensors:
         self.calls.append(inputs)
-        self.arrived.set()
         self.deadlines.append(deadline)
         try:
             await self.let_go.wait()
@@ -50,11 +48,11 @@ class Server:
         answer["y"].flags.writeable = False
         return answer
 
-    async def called(self, times: int) -> None:
+    async def called_again(self, times: int) -> None:
         """Wait until it was asked so many times."""
         while len(self.calls) < times:
-            self.arrived.clear()
-            await self.arrived.wait()
+            self.called.clear()
+            await self.called.wait()
 
     def coalescer(self, **how: Any) -> Coalescer:
         return Coalescer(Coalesce(**how), self.send, lambda: self.has_room)
@@ -160,7 +158,7 @@ async def test_one_that_is_cancelled_after_sending_does_not_disturb_the_others()
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     first, second = (asyncio.create_task(joined.ask(tensors(1, n), soon())) for n in (1, 2))
-    await server.called(1)
+    await server.called.wait()
     first.cancel()
     await turns()
     server.let_go.set()
@@ -172,7 +170,7 @@ async def test_a_call_that_nobody_waits_for_is_cancelled() -> None:
     server = Server()
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     asked = [asyncio.create_task(joined.ask(tensors(1), soon())) for _ in range(2)]
-    await server.called(1)
+    await server.called.wait()
     for each in asked:
         each.cancel()
     await turns()
@@ -268,9 +266,9 @@ async def test_those_joined_with_a_wrong_request_are_asked_for_at_the_same_time(
     server.fault = lambda inputs: RequestError("too many") if len(inputs["x"]) > 1 else None
     joined = server.coalescer(max_rows=10, max_delay=0.001)
     asked = [asyncio.create_task(joined.ask(tensors(1), soon())) for _ in range(3)]
-    await server.called(1)
+    await server.called.wait()
     server.let_go.clear()
-    await server.called(4)
+    await server.called_again(4)
     server.let_go.set()
     await asyncio.gather(*asked)
     assert server.sizes == [3, 1, 1, 1]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from math import exp, log
+from math import frexp, ldexp
 from typing import Any, Final
 
 __all__ = ["Account", "Durations", "Statistics", "split"]
 
-PER_E: Final = 33
-"""Buckets for each factor of e: a duration is known to three percent."""
-SHIFT, BUCKETS = 14 * PER_E, 21 * PER_E
-"""From a microsecond to a quarter of an hour."""
+PARTS: Final = 32
+"""Buckets between a power of two and the next: a duration is known to three percent."""
+LEAST: Final = 20
+BUCKETS: Final = PARTS * (LEAST + 13)
+"""From half a microsecond, a part of two to the minus 20 seconds, to an hour."""
 
 
 class Durations:
@@ -22,7 +22,7 @@ class Durations:
     __slots__ = ("_counts", "count", "seconds")
 
     def __init__(self) -> None:
-        self._counts = array("L", bytes(array("L").itemsize * BUCKETS))
+        self._counts = [0] * BUCKETS
         self.count = 0
         self.seconds = 0.0
         """All together."""
@@ -34,8 +34,9 @@ class Durations:
         """Take one into account."""
         self.count += 1
         self.seconds += seconds
-        place = int(log(seconds) * PER_E) + SHIFT if seconds > 1e-6 else 0
-        self._counts[min(max(place, 0), BUCKETS - 1)] += 1
+        part, power = frexp(seconds or 1e-9)  # a part from a half to one
+        place = PARTS * (power + LEAST - 1) + int(2 * PARTS * part)
+        self._counts[0 if place < 0 else place if place < BUCKETS else BUCKETS - 1] += 1
 
     @property
     def mean(self) -> float:
@@ -48,7 +49,8 @@ class Durations:
         for place, count in enumerate(self._counts):
             left -= count
             if left <= 0 < count:
-                return exp((place - SHIFT) / PER_E)
+                power, part = divmod(place, PARTS)
+                return ldexp((PARTS + part + 0.5) / (2 * PARTS), power - LEAST)
         return 0.0
 
     def to_dict(self) -> dict[str, float]:
