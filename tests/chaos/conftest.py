@@ -1,0 +1,75 @@
+"""Servers to be harmed, the products that a job must have all the same, and the table at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "inference")]
+from networks import make_repository
+from scene import Outcome, undisturbed
+from table import table
+from work import Products
+
+from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.transport import GrpcTransport
+from eventbraid.serving import EmbeddedServer
+
+TRANSPORTS: dict[str, Connect] = {"grpc": GrpcTransport, "http2": Http2Transport}
+OUTCOMES = pytest.StashKey[list[Outcome]]()
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small models."""
+    return make_repository(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def reference(request: pytest.FixtureRequest, repository: Path) -> Products:
+    """The products of an undisturbed run of as many events as the module's tests have."""
+    with ThreadPoolExecutor(1) as thread:  # a loop may be running here
+        return thread.submit(asyncio.run, undisturbed(request.module.EVENTS, repository)).result()
+
+
+@pytest.fixture(scope="session")
+def calm(repository: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of two embedded servers that nobody harms: something else stands before them."""
+    servers = [EmbeddedServer([repository]) for _ in range(2)]
+    with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
+        for server in servers:
+            thread.submit(runner.run, server.start()).result()
+        yield servers[0].address, servers[1].address
+        for server in servers:
+            thread.submit(runner.run, server.stop()).result()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Each transport in turn."""
+    return TRANSPORTS[request.param]
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Iterator[list[Outcome]]:
+    """Where a test leaves what came of it, for the table."""
+    outcomes: list[Outcome] = []
+    yield outcomes
+    if transport := request.node.callspec.params.get("connect"):
+        for outcome in outcomes:
+            outcome.name = f"{outcome.name}, {transport}"
+    request.config.stash.setdefault(OUTCOMES, []).extend(outcomes)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    if outcomes := config.stash.get(OUTCOMES, []):
+        terminalreporter.section("chaos")
+        for line in table(outcomes):
+            terminalreporter.write_line(line)
