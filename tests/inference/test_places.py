@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
         assert not any((FOLDER / name).exists() for name in names)
 
 
-Machine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+Machine.TestCase.settings = settings(stateful_step_count=40)
 TestPlaces = Machine.TestCase
 
 
