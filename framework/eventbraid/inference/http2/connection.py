@@ -88,6 +88,9 @@ class Connection(asyncio.Protocol):
         self._granted = 0
         """Bytes of DATA for which the server has been given new room."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+        """Calls that wait until the server takes another one."""
+        self._called = 0
+        """Calls whose turn it is, but that have not begun yet."""
         self.closed: asyncio.Future[None] = loop.create_future()
         self.leaving = ""
         """Why no new call may start here; empty while one may."""
@@ -150,8 +153,8 @@ class Connection(asyncio.Protocol):
     ) -> tuple[dict[str, str], Sequence[bytes | memoryview]]:
         """Send a message and return the answer's fields and message, in parts; raises `TransportError`."""
         until = monotonic() + timeout
-        while len(self._streams) >= self._most_streams and not self.leaving:
-            await self._room(timeout)
+        while len(self._streams) + self._called >= self._most_streams and not self.leaving:
+            await self._turn(timeout)
             timeout = until - monotonic()
         if self.leaving:
             raise TransportError("UNAVAILABLE", self.leaving)
@@ -379,7 +382,7 @@ class Connection(asyncio.Protocol):
     def _expired(self, stream: Stream) -> None:
         self._forget(stream, Code.CANCEL)
         if not stream.answer.done():
-            stream.answer.set_exception(TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded"))
+            stream.answer.set_exception(too_late())
 
     def _forget(self, stream: Stream, code: int | None = None) -> None:
         """A call is over; with a code the server is told."""
@@ -393,20 +396,30 @@ class Connection(asyncio.Protocol):
         self._wake()
         self._close_if_left()
 
-    async def _room(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Wait until the server takes another call."""
+    async def _turn(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait until the server takes another call, behind those who wait already."""
         turn: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(max(timeout, 0)):
+            async with asyncio.timeout(timeout):
                 await turn
-        except TimeoutError:
-            raise TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded") from None
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():  # called in vain
+                self._called -= 1
+                self._wake()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise too_late() from None
+            raise
+        self._called -= 1
 
     def _wake(self) -> None:
-        while self._waiting:
+        """Call as many as there is room for, or all where there will be none."""
+        while self._waiting and (self.leaving or len(self._streams) + self._called < self._most_streams):
             turn = self._waiting.popleft()
             if not turn.done():
+                self._called += 1
                 turn.set_result(None)
 
     def _close_if_left(self) -> None:
@@ -429,6 +442,11 @@ class Connection(asyncio.Protocol):
                 stream.answer.set_exception(TransportError("UNAVAILABLE", why))
         self._sending.clear()
         self._wake()
+
+
+def too_late() -> TransportError:
+    """The deadline of a call has passed."""
+    return TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded")
 
 
 def check_window(window: int) -> None:
