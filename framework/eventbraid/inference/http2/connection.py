@@ -31,7 +31,7 @@ from eventbraid.inference.http2.frames import (
 )
 from eventbraid.inference.transport import TransportError
 
-__all__ = ["Connection", "Stream"]
+__all__ = ["Answer", "Connection", "Stream", "Unseen", "too_late"]
 
 WINDOW: Final = 1 << 30
 """Bytes that the server may send before it hears from us; what is in flight is bounded by the requests."""
@@ -42,22 +42,38 @@ BURST: Final = 1 << 20
 LARGEST_BLOCK: Final = 1 << 20
 """Of the fields of an answer as they come."""
 LAST_STREAM: Final = (1 << 31) - 1
+Answer = tuple[dict[str, str], Sequence[bytes | memoryview]]
+"""Fields and message, in parts."""
+
+
+class Unseen(TransportError):
+    """The server has not begun with the call: it may be made again, whatever it does."""
 
 
 class Stream:
     """A call on its way."""
 
-    __slots__ = ("answer", "body", "chunks", "fields", "number", "timer", "window")
+    __slots__ = ("answer", "body", "chunks", "fields", "number", "timer", "until", "window")
 
-    def __init__(self, number: int, window: int, body: deque[memoryview], answer: asyncio.Future[None]) -> None:
+    def __init__(self, number: int, window: int, until: float, answer: asyncio.Future[None]) -> None:
         self.number = number
         self.window = window
-        self.body = body
-        """What is still to be sent."""
+        self.until = until
+        """Its deadline, of the monotonic clock."""
         self.answer = answer
+        self.body: deque[memoryview] = deque()
+        """What is still to be sent."""
         self.fields: dict[str, str] = {}
         self.chunks: list[bytes | memoryview] = []
         self.timer: asyncio.TimerHandle | None = None
+
+    def fail(self, error: TransportError) -> None:
+        """Give the caller an error, unless the call has ended already."""
+        if self.answer.done():
+            return
+        if error.code == "CANCELLED" and monotonic() >= self.until:
+            error = too_late()  # the server saw it first
+        self.answer.set_exception(error)
 
     def __repr__(self) -> str:
         return f"Stream({self.number})"
@@ -88,6 +104,9 @@ class Connection(asyncio.Protocol):
         self._granted = 0
         """Bytes of DATA for which the server has been given new room."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+        """Calls that wait until the server takes another one."""
+        self._called = 0
+        """Calls whose turn it is, but that have not begun yet."""
         self.closed: asyncio.Future[None] = loop.create_future()
         self.leaving = ""
         """Why no new call may start here; empty while one may."""
@@ -147,19 +166,22 @@ class Connection(asyncio.Protocol):
         fields: bytes,
         body: Sequence[bytes | memoryview],
         timeout: float,  # noqa: ASYNC109
-    ) -> tuple[dict[str, str], Sequence[bytes | memoryview]]:
-        """Send a message and return the answer's fields and message, in parts; raises `TransportError`."""
+    ) -> Answer:
+        """Send a message and return the answer; raises `TransportError`."""
+        if timeout <= 0:
+            raise too_late()
         until = monotonic() + timeout
-        while len(self._streams) >= self._most_streams and not self.leaving:
-            await self._room(timeout)
+        while len(self._streams) + self._called >= self._most_streams and not self.leaving:
+            await self._turn(timeout)
             timeout = until - monotonic()
         if self.leaving:
-            raise TransportError("UNAVAILABLE", self.leaving)
-        stream = Stream(self._next, self._stream_window, deque(), self._loop.create_future())
+            raise Unseen("UNAVAILABLE", self.leaving)
+        stream = Stream(self._next, self._stream_window, until, self._loop.create_future())
+        self._streams[stream.number] = stream
         self._next += 2
         if self._next > LAST_STREAM:
             self.leaving = "the connection has had all its streams"
-        self._streams[stream.number] = stream
+            self._wake()
         stream.timer = self._loop.call_later(timeout, self._expired, stream)
         block = fields + timeout_field(timeout)
         if stream.number == 1:
@@ -176,7 +198,7 @@ class Connection(asyncio.Protocol):
         self._flush_soon()
         try:
             await stream.answer
-        except asyncio.CancelledError:
+        except BaseException:
             self._forget(stream, Code.CANCEL)
             raise
         return stream.fields, stream.chunks
@@ -251,12 +273,10 @@ class Connection(asyncio.Protocol):
             self._forget(stream, Code.CANCEL)
         else:
             self._forget(stream)
-        if stream.answer.done():
-            return
-        if code == "OK":
+        if code != "OK":
+            stream.fail(TransportError(code, message))
+        elif not stream.answer.done():
             stream.answer.set_result(None)
-        else:
-            stream.answer.set_exception(TransportError(code, message))
 
     def _settings(self, values: dict[int, int]) -> None:
         window = values.get(Setting.INITIAL_WINDOW_SIZE)
@@ -285,9 +305,8 @@ class Connection(asyncio.Protocol):
         if stream is None:
             return
         self._forget(stream)
-        if not stream.answer.done():
-            what = f"the server reset the call (RST_STREAM {code_of(code)})"
-            stream.answer.set_exception(TransportError(reset_status(code), what))
+        kind = Unseen if code == Code.REFUSED_STREAM else TransportError
+        stream.fail(kind(reset_status(code), f"the server reset the call (RST_STREAM {code_of(code)})"))
 
     def _go_away(self, payload: bytes) -> None:
         """The server asks for no more calls; those that it has not seen may be made elsewhere."""
@@ -296,8 +315,7 @@ class Connection(asyncio.Protocol):
         for number in [number for number in self._streams if number > last]:
             stream = self._streams[number]
             self._forget(stream)
-            if not stream.answer.done():
-                stream.answer.set_exception(TransportError("UNAVAILABLE", self.leaving))
+            stream.fail(Unseen("UNAVAILABLE", self.leaving))
         self._wake()
         self._close_if_left()
 
@@ -378,8 +396,7 @@ class Connection(asyncio.Protocol):
 
     def _expired(self, stream: Stream) -> None:
         self._forget(stream, Code.CANCEL)
-        if not stream.answer.done():
-            stream.answer.set_exception(TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded"))
+        stream.fail(too_late())
 
     def _forget(self, stream: Stream, code: int | None = None) -> None:
         """A call is over; with a code the server is told."""
@@ -393,20 +410,30 @@ class Connection(asyncio.Protocol):
         self._wake()
         self._close_if_left()
 
-    async def _room(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Wait until the server takes another call."""
+    async def _turn(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait until the server takes another call, behind those who wait already."""
         turn: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(max(timeout, 0)):
+            async with asyncio.timeout(timeout):
                 await turn
-        except TimeoutError:
-            raise TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded") from None
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():  # called in vain
+                self._called -= 1
+                self._wake()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise too_late() from None
+            raise
+        self._called -= 1
 
     def _wake(self) -> None:
-        while self._waiting:
+        """Call as many as there is room for, or all where there will be none."""
+        while self._waiting and (self.leaving or len(self._streams) + self._called < self._most_streams):
             turn = self._waiting.popleft()
             if not turn.done():
+                self._called += 1
                 turn.set_result(None)
 
     def _close_if_left(self) -> None:
@@ -425,10 +452,14 @@ class Connection(asyncio.Protocol):
             if stream.timer is not None:
                 stream.timer.cancel()
             stream.body.clear()
-            if not stream.answer.done():
-                stream.answer.set_exception(TransportError("UNAVAILABLE", why))
+            stream.fail(TransportError("UNAVAILABLE", why))
         self._sending.clear()
         self._wake()
+
+
+def too_late() -> TransportError:
+    """The deadline of a call has passed."""
+    return TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded")
 
 
 def check_window(window: int) -> None:

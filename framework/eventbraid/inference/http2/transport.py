@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from eventbraid.inference.http2.connection import Connection
+from eventbraid.inference.http2.connection import Answer, Connection, Unseen, too_late
 from eventbraid.inference.http2.fields import request_fields
 from eventbraid.inference.http2.messages import compressed, message_of, prefix
 from eventbraid.inference.transport import LARGE, SERVICE, TransportError
@@ -56,14 +56,21 @@ class Http2Transport:
         if compression:
             parts = [await asyncio.to_thread(compressed, parts, compression)]
         start = prefix(sum(len(part) for part in parts), compressed=bool(compression))
-        connection = self._connection
-        if connection is None or connection.leaving:
-            connection = await self._connected(timeout)
-        answer, chunks = await connection.call(fields, [start, *parts], until - monotonic())
+        body = [start, *parts]
+        try:
+            answer, chunks = await self._ask(fields, body, until)
+        except Unseen:
+            answer, chunks = await self._ask(fields, body, until)
         encoding = answer.get("grpc-encoding", "")
         if sum(map(len, chunks)) < LARGE:
             return message_of(chunks, encoding)
         return await asyncio.to_thread(message_of, chunks, encoding)
+
+    async def _ask(self, fields: bytes, body: Sequence[bytes | memoryview], until: float) -> Answer:
+        connection = self._connection
+        if connection is None or connection.leaving:
+            connection = await self._connected(until - monotonic())
+        return await connection.call(fields, body, until - monotonic())
 
     async def _connected(self, timeout: float) -> Connection:  # noqa: ASYNC109
         """A connection that takes calls; all who ask at the same time wait for the same one."""
@@ -76,7 +83,7 @@ class Http2Transport:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(self._connecting)
         except TimeoutError:
-            raise TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded") from None
+            raise too_late() from None
 
     def _connect_ended(self, task: asyncio.Task[Connection]) -> None:
         self._connecting = None
