@@ -54,7 +54,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 bench: $(INSTALLED)
-	@missed=0; for each in overhead overlap growth graphs order; do \
+	@missed=0; for each in overhead overlap growth graphs order client joining; do \
 	  $(BIN)/python benchmarks/$$each.py || missed=1; echo; done; exit $$missed
 
 generate: $(INSTALLED)

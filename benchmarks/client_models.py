@@ -9,12 +9,13 @@ from onnx import TensorProto, helper
 
 
 def make_models(folder: Path) -> Path:
-    """`same` (rows of 4, batched by the server), `first` (the first number of a tensor), `all` (the tensor)."""
+    """`same` and `alone` (rows of 4, batched by the server or not), `first` (the first number of a tensor), `all` (the tensor)."""
     same = helper.make_node("Identity", ["x"], ["y"])
     limits = [helper.make_tensor(name, TensorProto.INT64, [1], [at]) for name, at in (("start", 0), ("end", 1))]
     first = helper.make_node("Slice", ["x", "start", "end"], ["y"])
     batching = "max_batch_size: 64\ndynamic_batching { }\n"
     _write(folder, "same", same, [], ["n", 4], ["n", 4], batching)
+    _write(folder, "alone", same, [], ["n", 4], ["n", 4], "max_batch_size: 64\n")
     _write(folder, "first", first, limits, ["n"], [1])
     _write(folder, "all", same, [], ["n"], ["n"])
     return folder

@@ -283,8 +283,10 @@ class TritonClient:
         if request.wish.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
             return None
 
+        model = request.model  # what is called later must not keep the request's tensors
+
         async def call(method: str, data: bytes, seconds: float) -> bytes:
-            return await endpoint.call(method, [data], monotonic() + seconds, request.model)
+            return await endpoint.call(method, [data], monotonic() + seconds, model)
 
         for _ in range(CURES):
             left = request.deadline - monotonic()
@@ -296,7 +298,7 @@ class TritonClient:
                 raise server_error(error, endpoint.name, request.model) from error
             if loan is None:
                 return None
-            parts = loan.parts(request_head(request.model, request.version, {}, (), request.wish.priority))
+            parts = loan.parts(self._head(replace(request, inputs={}, outputs=())))
             sent = monotonic()
             try:
                 with loan:
