@@ -20,6 +20,7 @@ from eventbraid.inference.http2.frames import (
     Reader,
     Setting,
     code_of,
+    foreign,
     frame,
     goodbye,
     head,
@@ -107,6 +108,8 @@ class Connection(asyncio.Protocol):
         """Calls that wait until the server takes another one."""
         self._called = 0
         """Calls whose turn it is, but that have not begun yet."""
+        self.greeted: asyncio.Future[None] = loop.create_future()
+        """Done when the server has shown that it speaks HTTP/2; an error where it is lost before."""
         self.closed: asyncio.Future[None] = loop.create_future()
         self.leaving = ""
         """Why no new call may start here; empty while one may."""
@@ -119,6 +122,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the server."""
         self._transport = cast("asyncio.Transport", transport)
+        if self.leaving:  # given up while it was made
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=BURST)
         first = settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: WINDOW})
         more = frame(Kind.WINDOW_UPDATE, 0, 0, (WINDOW - FIRST_WINDOW).to_bytes(4, "big"))
@@ -142,7 +148,7 @@ class Connection(asyncio.Protocol):
             if self._reader.consumed - self._granted > WINDOW // 4:
                 self._grant()
         except FrameError as error:
-            self._fail(f"the server does not speak HTTP/2 as it should: {error}")
+            self._give_up(f"the server does not speak HTTP/2 as it should: {error}")
 
     def pause_writing(self) -> None:
         """The transport has enough to write."""
@@ -155,7 +161,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
-        self._end(f"the connection was lost{f': {exc}' if exc else ''}")
+        if exc is not None:
+            why = f"the connection was lost: {exc}"
+        elif self.greeted.done():
+            why = "the connection was lost"
+        else:
+            said = self._reader.rest
+            why = foreign(said) if said else "the server closed the connection and said nothing"
+        self._end(why)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -203,15 +216,11 @@ class Connection(asyncio.Protocol):
             raise
         return stream.fields, stream.chunks
 
-    @property
-    def idle(self) -> bool:
-        """True where nothing is on its way."""
-        return not self._streams
-
     async def aclose(self, why: str) -> None:
         """Give the connection up; calls on their way fail with that reason."""
-        self._fail(why)
-        await self.closed
+        self._give_up(why)
+        if self._transport is not None:
+            await self.closed
 
     # Frames.
 
@@ -287,6 +296,8 @@ class Connection(asyncio.Protocol):
                 check_window(stream.window)
         self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
         self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
+        if not self.greeted.done():
+            self.greeted.set_result(None)
         self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
         self._wake()
 
@@ -440,13 +451,16 @@ class Connection(asyncio.Protocol):
         if self.leaving and not self._streams and self._transport is not None and not self._flushing:
             self._transport.close()
 
-    def _fail(self, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         self._end(why)
         if self._transport is not None:
             self._transport.abort()
 
     def _end(self, why: str) -> None:
         self.leaving = self.leaving or why
+        if not self.greeted.done():
+            self.greeted.set_exception(TransportError("UNAVAILABLE", why))
+            self.greeted.exception()  # seen, whoever waits for it
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             if stream.timer is not None:
