@@ -28,6 +28,7 @@ from eventbraid.inference.http2.frames import (
     settings,
     settings_of,
     unpadded,
+    window_update,
     word,
 )
 from eventbraid.inference.transport import TransportError
@@ -54,7 +55,7 @@ class Unseen(TransportError):
 class Stream:
     """A call on its way."""
 
-    __slots__ = ("answer", "body", "chunks", "fields", "number", "timer", "until", "window")
+    __slots__ = ("answer", "body", "chunks", "fields", "granted", "number", "timer", "until", "window")
 
     def __init__(self, number: int, window: int, until: float, answer: asyncio.Future[None]) -> None:
         self.number = number
@@ -66,6 +67,8 @@ class Stream:
         """What is still to be sent."""
         self.fields: dict[str, str] = {}
         self.chunks: list[bytes | memoryview] = []
+        self.granted = 0
+        """Bytes of those for which the server has been given new room."""
         self.timer: asyncio.TimerHandle | None = None
 
     def fail(self, error: TransportError) -> None:
@@ -127,8 +130,7 @@ class Connection(asyncio.Protocol):
             return
         self._transport.set_write_buffer_limits(high=BURST)
         first = settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: WINDOW})
-        more = frame(Kind.WINDOW_UPDATE, 0, 0, (WINDOW - FIRST_WINDOW).to_bytes(4, "big"))
-        self._transport.write(PREFACE + first + more)
+        self._transport.write(PREFACE + first + window_update(0, WINDOW - FIRST_WINDOW))
 
     def data_received(self, data: bytes) -> None:
         """Take frames."""
@@ -394,14 +396,14 @@ class Connection(asyncio.Protocol):
         return sent
 
     def _grant(self) -> None:
-        """Give the server as much room as it has used, on the connection and on its long streams."""
-        used = self._reader.consumed - self._granted
+        """Give the server as much room as it has used, on the connection and on each stream."""
+        self._write(window_update(0, self._reader.consumed - self._granted))
         self._granted = self._reader.consumed
-        more = used.to_bytes(4, "big")
-        self._write(frame(Kind.WINDOW_UPDATE, 0, 0, more))
         for stream in self._streams.values():
-            if stream.chunks:
-                self._write(frame(Kind.WINDOW_UPDATE, 0, stream.number, more))
+            received = sum(map(len, stream.chunks))
+            if received > stream.granted:
+                self._write(window_update(stream.number, received - stream.granted))
+                stream.granted = received
 
     # How it ends.
 
