@@ -20,6 +20,7 @@ from eventbraid.inference.http2.frames import (
     Reader,
     Setting,
     code_of,
+    foreign,
     frame,
     goodbye,
     head,
@@ -27,6 +28,7 @@ from eventbraid.inference.http2.frames import (
     settings,
     settings_of,
     unpadded,
+    window_update,
     word,
 )
 from eventbraid.inference.transport import TransportError
@@ -53,7 +55,7 @@ class Unseen(TransportError):
 class Stream:
     """A call on its way."""
 
-    __slots__ = ("answer", "body", "chunks", "fields", "number", "timer", "until", "window")
+    __slots__ = ("answer", "body", "chunks", "fields", "granted", "number", "timer", "until", "window")
 
     def __init__(self, number: int, window: int, until: float, answer: asyncio.Future[None]) -> None:
         self.number = number
@@ -65,6 +67,8 @@ class Stream:
         """What is still to be sent."""
         self.fields: dict[str, str] = {}
         self.chunks: list[bytes | memoryview] = []
+        self.granted = 0
+        """Bytes of those for which the server has been given new room."""
         self.timer: asyncio.TimerHandle | None = None
 
     def fail(self, error: TransportError) -> None:
@@ -107,6 +111,8 @@ class Connection(asyncio.Protocol):
         """Calls that wait until the server takes another one."""
         self._called = 0
         """Calls whose turn it is, but that have not begun yet."""
+        self.greeted: asyncio.Future[None] = loop.create_future()
+        """Done when the server has shown that it speaks HTTP/2; an error where it is lost before."""
         self.closed: asyncio.Future[None] = loop.create_future()
         self.leaving = ""
         """Why no new call may start here; empty while one may."""
@@ -119,10 +125,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the server."""
         self._transport = cast("asyncio.Transport", transport)
+        if self.leaving:  # given up while it was made
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=BURST)
         first = settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: WINDOW})
-        more = frame(Kind.WINDOW_UPDATE, 0, 0, (WINDOW - FIRST_WINDOW).to_bytes(4, "big"))
-        self._transport.write(PREFACE + first + more)
+        self._transport.write(PREFACE + first + window_update(0, WINDOW - FIRST_WINDOW))
 
     def data_received(self, data: bytes) -> None:
         """Take frames."""
@@ -142,7 +150,7 @@ class Connection(asyncio.Protocol):
             if self._reader.consumed - self._granted > WINDOW // 4:
                 self._grant()
         except FrameError as error:
-            self._fail(f"the server does not speak HTTP/2 as it should: {error}")
+            self._give_up(f"the server does not speak HTTP/2 as it should: {error}")
 
     def pause_writing(self) -> None:
         """The transport has enough to write."""
@@ -155,7 +163,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
-        self._end(f"the connection was lost{f': {exc}' if exc else ''}")
+        if exc is not None:
+            why = f"the connection was lost: {exc}"
+        elif self.greeted.done():
+            why = "the connection was lost"
+        else:
+            said = self._reader.rest
+            why = foreign(said) if said else "the server closed the connection and said nothing"
+        self._end(why)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -203,15 +218,11 @@ class Connection(asyncio.Protocol):
             raise
         return stream.fields, stream.chunks
 
-    @property
-    def idle(self) -> bool:
-        """True where nothing is on its way."""
-        return not self._streams
-
     async def aclose(self, why: str) -> None:
         """Give the connection up; calls on their way fail with that reason."""
-        self._fail(why)
-        await self.closed
+        self._give_up(why)
+        if self._transport is not None:
+            await self.closed
 
     # Frames.
 
@@ -287,6 +298,8 @@ class Connection(asyncio.Protocol):
                 check_window(stream.window)
         self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
         self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
+        if not self.greeted.done():
+            self.greeted.set_result(None)
         self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
         self._wake()
 
@@ -383,14 +396,14 @@ class Connection(asyncio.Protocol):
         return sent
 
     def _grant(self) -> None:
-        """Give the server as much room as it has used, on the connection and on its long streams."""
-        used = self._reader.consumed - self._granted
+        """Give the server as much room as it has used, on the connection and on each stream."""
+        self._write(window_update(0, self._reader.consumed - self._granted))
         self._granted = self._reader.consumed
-        more = used.to_bytes(4, "big")
-        self._write(frame(Kind.WINDOW_UPDATE, 0, 0, more))
         for stream in self._streams.values():
-            if stream.chunks:
-                self._write(frame(Kind.WINDOW_UPDATE, 0, stream.number, more))
+            received = sum(map(len, stream.chunks))
+            if received > stream.granted:
+                self._write(window_update(stream.number, received - stream.granted))
+                stream.granted = received
 
     # How it ends.
 
@@ -440,13 +453,16 @@ class Connection(asyncio.Protocol):
         if self.leaving and not self._streams and self._transport is not None and not self._flushing:
             self._transport.close()
 
-    def _fail(self, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         self._end(why)
         if self._transport is not None:
             self._transport.abort()
 
     def _end(self, why: str) -> None:
         self.leaving = self.leaving or why
+        if not self.greeted.done():
+            self.greeted.set_exception(TransportError("UNAVAILABLE", why))
+            self.greeted.exception()  # seen, whoever waits for it
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             if stream.timer is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "settings",
     "settings_of",
     "unpadded",
+    "window_update",
     "word",
 ]
 
@@ -138,6 +139,11 @@ def settings_of(payload: bytes) -> dict[int, int]:
     if not FRAME_BYTES <= most < 1 << 24:
         raise FrameError(f"it sets frames of at most {most} bytes")
     return values
+
+
+def window_update(stream: int, more: int) -> bytes:
+    """A frame that gives the other side more room, on a stream or on the connection (0)."""
+    return frame(Kind.WINDOW_UPDATE, 0, stream, more.to_bytes(4, "big"))
 
 
 def word(payload: bytes) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import socket
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Http2Transport"]
 
 CONNECT_SECONDS: Final = 5.0
-"""For one attempt to connect, security included."""
+"""For one attempt to connect, security and the server's greeting included."""
+GIVEN_UP: Final = "the connection was given up"
 
 
 class Http2Transport:
@@ -75,15 +79,21 @@ class Http2Transport:
     async def _connected(self, timeout: float) -> Connection:  # noqa: ASYNC109
         """A connection that takes calls; all who ask at the same time wait for the same one."""
         if self._closed:
-            raise TransportError("UNAVAILABLE", "the connection was given up")
+            raise TransportError("UNAVAILABLE", GIVEN_UP)
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect(), name=f"connecting {self._server.address}")
             self._connecting.add_done_callback(self._connect_ended)
-        try:
-            async with asyncio.timeout(timeout):
-                return await asyncio.shield(self._connecting)
-        except TimeoutError:
-            raise too_late() from None
+        connecting = self._connecting
+        await asyncio.wait([connecting], timeout=timeout)
+        if not connecting.done():
+            raise too_late()
+        if connecting.cancelled():
+            raise TransportError("UNAVAILABLE", GIVEN_UP)
+        if (error := connecting.exception()) is None:
+            return connecting.result()
+        if isinstance(error, TransportError):
+            raise TransportError(error.code, error.details)  # each who waits has one of its own
+        raise error
 
     def _connect_ended(self, task: asyncio.Task[Connection]) -> None:
         self._connecting = None
@@ -91,20 +101,27 @@ class Http2Transport:
             task.exception()  # seen, whoever waits for it
 
     async def _connect(self) -> Connection:
-        if self._connection is not None and not self._connection.closed.done():
-            self._leaving = [each for each in self._leaving if not each.closed.done()]
-            self._leaving.append(self._connection)
+        self._leaving = [each for each in (*self._leaving, self._connection) if each and not each.closed.done()]
+        self._connection = None
+        connection = Connection()
         where = f"{self._server.address}: failed to connect"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, self._connection = await asyncio.get_running_loop().create_connection(
-                    Connection, self._host.strip("[]"), self._port
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, self._host.strip("[]"), self._port
                 )
+                await connection.greeted
+            self._connection = connection
+            return connection
         except TimeoutError:
             raise TransportError("UNAVAILABLE", f"{where} within {CONNECT_SECONDS:g} s") from None
-        except OSError as error:
-            raise TransportError("UNAVAILABLE", f"{where}: {error.strerror or error}") from None
-        return self._connection
+        except (OSError, UnicodeError) as error:  # the latter of a name that is none
+            raise TransportError("UNAVAILABLE", f"{where}: {reason(error)}") from None
+        except TransportError as error:
+            raise TransportError(error.code, f"{where}: {error.details}") from None
+        finally:
+            if self._connection is not connection:
+                await connection.aclose(GIVEN_UP)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
@@ -114,5 +131,13 @@ class Http2Transport:
             await asyncio.wait([self._connecting])
         for connection in (*self._leaving, self._connection):
             if connection is not None:
-                await connection.aclose("the connection was given up")
+                await connection.aclose(GIVEN_UP)
         self._leaving.clear()
+
+
+def reason(error: OSError | UnicodeError) -> str:
+    """Why a connection cannot be made, in the words of the system; several addresses may have failed."""
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
+    numbers = [getattr(error, "errno", None) or 0, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
+    return ", ".join({os.strerror(number): None for number in numbers if number}) or str(error)
