@@ -32,8 +32,6 @@ START: Final = 64
 """Requests that a server is given at once at first."""
 MOST_BYTES: Final = 256 << 20
 """Bytes of tensors on their way to one server at most, where the user sets no bound."""
-MOST_BLAME: Final = 64
-"""By how much a server whose answers are no good seems slower than it is, at most."""
 SMOOTHING: Final = 0.1
 """Weight of the newest latency in the mean."""
 
@@ -41,14 +39,13 @@ SMOOTHING: Final = 0.1
 class Served:
     """A model on a server."""
 
-    __slots__ = ("_blame", "_mean", "account", "before", "endpoint", "key", "metadata", "ready")
+    __slots__ = ("account", "before", "endpoint", "key", "latency", "metadata", "ready")
 
     def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
         self.endpoint = endpoint
         self.key = key
         self.metadata = metadata
-        self._mean = 0.0
-        self._blame = 1
+        self.latency = 0.0
         self.ready = True
         self.account = Account()
         self.before: Statistics | None = None
@@ -67,21 +64,7 @@ class Served:
     def took(self, seconds: float) -> None:
         """Take the latency of an answer into account."""
         self.account.latency.add(seconds)
-        self._mean += (seconds - self._mean) * SMOOTHING if self._mean else seconds
-
-    @property
-    def latency(self) -> float:
-        """Seconds that an answer took of late, many times over where answers were no good; 0 where none is known."""
-        return self._mean * self._blame
-
-    def failed(self) -> None:
-        """An answer was no good: others are asked before."""
-        self._blame = min(2 * self._blame, MOST_BLAME)
-
-    def did_well(self) -> None:
-        """An answer was good."""
-        if self._blame > 1:
-            self._blame //= 2
+        self.latency += (seconds - self.latency) * SMOOTHING if self.latency else seconds
 
     def __repr__(self) -> str:
         return f"Served({self.key[0]!r} at {self.name}, {self.latency * 1e3:.3f} ms)"
@@ -95,7 +78,7 @@ class Endpoint:
         server: Server,
         connect: Connect,
         wanted: Collection[tuple[str, str]],
-        changed: Callable[[Endpoint], None],
+        changed: Callable[[], None],
     ) -> None:
         self.server = server
         self.name = server.name
@@ -118,6 +101,7 @@ class Endpoint:
         self._transport = connect(server)
         self._changed = changed
         self._watch: asyncio.Task[None] | None = None
+        self._closed = False
         self._pb: Any = protocol()
 
     def __repr__(self) -> str:
@@ -219,9 +203,11 @@ class Endpoint:
 
     def set_aside(self, reason: str) -> None:
         """Ask nothing of it until it is seen to be back."""
+        if self._closed:
+            return
         if self.health.lost(reason, monotonic()):
             self.incarnation += 1
-            self._changed(self)
+            self._changed()
         if self._watch is None or self._watch.done():
             self._watch = asyncio.get_running_loop().create_task(self._wait_for_it(), name=f"probing {self.name}")
 
@@ -232,7 +218,7 @@ class Endpoint:
             looks += 1
             if await self._is_ready() and await self._look_at_models():
                 self.health.found(monotonic())
-                self._changed(self)
+                self._changed()
 
     async def _is_ready(self) -> bool:
         pb, deadline = self._pb, monotonic() + PROBE_SECONDS
@@ -282,9 +268,16 @@ class Endpoint:
             "chosen": str(self.limit.chosen) if self.limit is not None and self.limit.chosen is not None else "",
         }
 
-    async def aclose(self) -> None:
-        """Give up the connection and the looking."""
+    def close(self) -> None:
+        """Ask nothing of it any more, nor look whether it is there."""
+        self._closed = True
+        self.health.ready, self.health.reason = False, "this client is closed"
         if self._watch is not None:
             self._watch.cancel()
+
+    async def aclose(self) -> None:
+        """Give up the connection."""
+        self.close()
+        if self._watch is not None:
             await asyncio.wait([self._watch])
         await self._transport.aclose()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import random
+from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -37,7 +37,7 @@ class Wish:
     avoid: Collection[str] = ()
     """Names of servers that failed it."""
     strictly: bool = False
-    """Never one of those."""
+    """Never one of those: where no other is ready it is over."""
     patient: bool = True
     """Wait for a server to come back where none is ready."""
 
@@ -57,12 +57,14 @@ class Serving:
         self.model = model
         self.served: list[Served] = []
         self.waiting: list[_Waiting] = []
+        """In their order."""
         self.changed = asyncio.Event()
         """Set when a server has gone or come back."""
 
-    def ready(self) -> list[Served]:
-        """Those that may be asked."""
-        return [each for each in self.served if each.ready and each.endpoint.health.ready]
+    def ready(self, wish: Wish | None = None) -> list[Served]:
+        """Those that may be asked, or that a request with that wish may ask."""
+        avoid = wish.avoid if wish is not None and wish.strictly else ()
+        return [each for each in self.served if each.ready and each.endpoint.health.ready and each.name not in avoid]
 
     def others(self, avoid: Collection[str]) -> bool:
         """True where one may be asked that is not to be avoided."""
@@ -85,6 +87,7 @@ class Pool:
         self._draw = draw
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self._looking: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -92,22 +95,23 @@ class Pool:
 
     async def take(self, serving: Serving, wish: Wish) -> Served:
         """A server with room for the request, which must be given back; waits for one until the deadline."""
-        if not serving.waiting and (served := self._pick(serving, wish)):
+        if not self._anybody_waits() and (served := self._pick(serving, wish)):
             return served
-        if not wish.patient and not serving.ready():
-            raise self._nobody(serving)
         self._number += 1
         priority = wish.priority or NO_PRIORITY
         waiting = _Waiting(priority, self._number, wish, asyncio.get_running_loop().create_future())
-        heapq.heappush(serving.waiting, waiting)
+        insort(serving.waiting, waiting)
+        self._serve_waiting()
         try:
             async with asyncio.timeout(max(wish.deadline - monotonic(), 0)):
                 return await waiting.served
         except BaseException as error:
-            if waiting.served.done() and not waiting.served.cancelled() and waiting.served.exception() is None:
+            waiting.served.cancel()
+            if waiting.served.cancelled():
+                del serving.waiting[bisect_left(serving.waiting, waiting)]
+                self._serve_waiting()
+            elif waiting.served.exception() is None:
                 self.give(waiting.served.result(), wish.nbytes, 0.0, error)
-            else:
-                waiting.served.cancel()
             if not isinstance(error, TimeoutError):
                 raise
             if not serving.ready():
@@ -124,10 +128,19 @@ class Pool:
         """True where a request would not wait."""
         return not serving.waiting and any(each.endpoint.free(1) for each in serving.ready())
 
-    def _pick(self, serving: Serving, wish: Wish) -> Served | None:
-        free = [each for each in serving.ready() if each.endpoint.free(wish.nbytes)]
-        if wish.strictly:
-            free = [each for each in free if each.name not in wish.avoid]
+    def close(self) -> None:
+        """Take no request from here on; those that wait end as unavailable."""
+        self._closed = True
+        for endpoint in self.endpoints:
+            endpoint.close()
+        self._changed()
+
+    def _anybody_waits(self) -> bool:
+        return any(serving.waiting for serving in self.models.values())
+
+    def _pick(self, serving: Serving, wish: Wish, held: Collection[Endpoint] = ()) -> Served | None:
+        ready = serving.ready(wish)
+        free = [each for each in ready if each.endpoint not in held and each.endpoint.free(wish.nbytes)]
         served = choose(free, self._draw, preferred=wish.preferred, avoid=wish.avoid)
         if served is not None:
             served.endpoint.take(wish.nbytes)
@@ -136,32 +149,34 @@ class Pool:
         return served
 
     def _serve_waiting(self) -> None:
-        for serving in self.models.values():
-            queue = serving.waiting
-            while queue:
-                first = queue[0]
-                if first.served.done():
-                    heapq.heappop(queue)
+        """Hand out what is free, the model whose request waits longest first; what one waits for no later one gets."""
+        held: set[Endpoint] = set()
+        for serving in sorted(
+            (each for each in self.models.values() if each.waiting), key=lambda each: each.waiting[0]
+        ):
+            for waiting in tuple(serving.waiting):
+                if waiting.served.done():  # cancelled, and about to leave
                     continue
-                served = self._pick(serving, first.wish)
-                if served is None:
-                    if not serving.ready() and not first.wish.patient:
-                        heapq.heappop(queue)
-                        first.served.set_exception(self._nobody(serving))
+                wish = waiting.wish
+                ready = serving.ready(wish)
+                if not ready and (self._closed or wish.strictly or not wish.patient):
+                    waiting.served.set_exception(self._nobody(serving))
+                elif served := self._pick(serving, wish, held):
+                    waiting.served.set_result(served)
+                else:
+                    held.update(each.endpoint for each in ready)
+                    if wish.strictly:
                         continue
                     break
-                heapq.heappop(queue)
-                first.served.set_result(served)
+                serving.waiting.remove(waiting)
         for call in self.on_room:
             call()
 
-    def _changed(self, endpoint: Endpoint) -> None:
+    def _changed(self) -> None:
         """A server went, or came back, perhaps with models that it had not."""
         for key, serving in self.models.items():
-            served = endpoint.models.get(key)
-            if served is not None and served not in serving.served:
-                serving.served.append(served)
-        for serving in self.models.values():
+            here = (endpoint.models.get(key) for endpoint in self.endpoints)
+            serving.served += [each for each in here if each is not None and each not in serving.served]
             serving.changed.set()
         self._serve_waiting()
 
@@ -183,12 +198,16 @@ class Pool:
         if owing:
             self._timer = asyncio.get_running_loop().call_later(FROZEN_AFTER / 2, self._look)
         for endpoint in owing:
-            others = any(each.health.ready for each in self.endpoints if each is not endpoint)
-            if others and endpoint.health.silent(now, endpoint.outstanding):
+            if self._another(endpoint) and endpoint.health.silent(now, endpoint.outstanding):
                 endpoint.health.heard = now + FROZEN_AFTER  # one question at a time
                 task = asyncio.get_running_loop().create_task(self._revive(endpoint), name=f"asking {endpoint.name}")
                 self._looking.add(task)
                 task.add_done_callback(self._looking.discard)
+
+    def _another(self, endpoint: Endpoint) -> bool:
+        """True where a server is ready that has one of its models too."""
+        ready = (each for each in self.endpoints if each is not endpoint and each.health.ready)
+        return any(not endpoint.models.keys().isdisjoint(each.models) for each in ready)
 
     async def _revive(self, endpoint: Endpoint) -> None:
         if not await endpoint.lives() and endpoint.health.ready:
@@ -209,14 +228,12 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end as unavailable."""
+        self.close()
         if self._timer is not None:
             self._timer.cancel()
-        for task in list(self._looking):
-            task.cancel()
-        if self._looking:
+        await asyncio.gather(*(endpoint.aclose() for endpoint in self.endpoints))
+        if self._looking:  # their calls have failed with the connections
             await asyncio.wait(self._looking)
-        for endpoint in self.endpoints:
-            await endpoint.aclose()
 
 
 async def _statistics(served: Served) -> Statistics | None:

@@ -18,6 +18,8 @@ from eventbraid.inference.transport import TransportError
 
 __all__ = ["Next", "failure", "next_step", "pause", "server_error"]
 
+BUSY: Final = ("maximum queue size", "request timeout expired", "overloaded")
+"""Signs that an unavailable server is there and has too much to do: the model's queue is full, or was too slow."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 """Seconds between tries on a server that is busy: at first, and at most; each is drawn between half and all of that."""
 
@@ -28,7 +30,7 @@ class Next(Enum):
     AGAIN = "again"
     """On whatever server is ready; another one is better."""
     LATER = "later"
-    """The same after a pause, for the server has too much to do."""
+    """The same, where there is no other after a pause, for the server has too much to do."""
     ELSEWHERE = "elsewhere"
     """On a server that has not failed it yet, and on no other."""
     FAIL = "fail"
@@ -37,7 +39,7 @@ class Next(Enum):
 STEPS: Final[tuple[tuple[type[ServerError], str, Next], ...]] = (
     (ServerUnavailable, "connection lost", Next.AGAIN),
     (ServerBusy, "busy", Next.LATER),
-    (ServerTimeout, "timed out", Next.AGAIN),
+    (ServerTimeout, "timed out", Next.LATER),
     (AnswerError, "bad answer", Next.ELSEWHERE),
     (AccessError, "no access", Next.FAIL),
     (RequestError, "wrong request", Next.FAIL),
@@ -79,7 +81,7 @@ def server_error(error: TransportError, server: str, model: str) -> ServerError:
     if code == "NOT_FOUND" and "no available versions" in details:  # a Triton that is told to end
         kind = ServerUnavailable
     elif code == "UNAVAILABLE":
-        busy = "maximum queue size" in details or "overloaded" in details.lower()
+        busy = any(sign in details.lower() for sign in BUSY)
         kind = ServerBusy if busy else ServerUnavailable
     elif code == "RESOURCE_EXHAUSTED":
         kind = ServerBusy

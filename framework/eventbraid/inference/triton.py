@@ -12,7 +12,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from eventbraid.errors import AnswerError, ConfigurationError, ServerError, ServerTimeout
+from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.coalescing import Coalesce, Coalescer
 from eventbraid.inference.discovery import Discovery
@@ -26,7 +26,7 @@ from eventbraid.inference.retry import Next, failure, next_step, pause, server_e
 from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
-from eventbraid.kserve.rows import missing_rows, rows
+from eventbraid.kserve.rows import rows
 from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
@@ -160,13 +160,15 @@ class TritonClient:
         """Close the connections; requests in flight end as unavailable, and none is taken from here on."""
         if self._closed:
             return
-        self._closed = True
         if self._loop is not None:
             self._here()
+        self._closed = True
+        if self._loop is not None:
             self._stalls.stop()
-            for coalescer in self._coalescers.values():
-                await coalescer.aclose()
+            self._pool.close()
             try:
+                for coalescer in self._coalescers.values():
+                    await coalescer.aclose()
                 if self._memory is not None:
                     await self._memory.aclose()
             finally:
@@ -207,9 +209,9 @@ class TritonClient:
         try:
             with waiting_for(running):
                 await asyncio.wait(running, timeout=after)
-                if not first.done() and serving.others(asked):
-                    elsewhere = replace(request, wish=replace(request.wish, avoid=frozenset(asked)))
-                    running.add(asyncio.create_task(self._persist(serving, elsewhere, asked)))
+                if asked and not first.done() and serving.others(asked):
+                    elsewhere = replace(request, wish=replace(request.wish, avoid=frozenset(asked), strictly=True))
+                    running.add(asyncio.create_task(self._persist(serving, elsewhere, second=True)))
                 waiting = set(running)
                 while True:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -219,19 +221,29 @@ class TritonClient:
         finally:
             await end(running)
 
-    async def _persist(self, serving: Serving, request: _Request, asked: set[str] | None = None) -> Tensors:
+    async def _persist(
+        self, serving: Serving, request: _Request, asked: set[str] | None = None, *, second: bool = False
+    ) -> Tensors:
         """Try until it works or fails for good, or until the deadline; `asked` gets the names of the servers."""
-        tried, failed, wish, before = 0, set(request.wish.avoid), request.wish, ""
+        tried, failed, wish = 0, set(request.wish.avoid), request.wish
+        before: ServerError | None = None
         while True:
             tried += 1
             began = monotonic()
-            served = await self._pool.take(serving, wish)
+            try:
+                served = await self._pool.take(serving, wish)
+            except ServerError as error:
+                if before is not None and wish.strictly:
+                    raise before from None
+                if before is not None:
+                    error.add_note(f"before that: {before}")
+                raise
             sent = monotonic()
             account = served.account
             account.tries += 1
+            account.hedged += second
             account.waited.add(sent - began)
             if asked is not None:
-                account.hedged += bool(asked)
                 asked.add(served.name)
             try:
                 tensors = await self._attempt(served, request)
@@ -240,25 +252,24 @@ class TritonClient:
                 if not isinstance(error, ServerError):
                     raise
                 account.failures[failure(error)] += 1
-                served.failed()
                 left = request.deadline - monotonic()
+                again = served.name in failed
                 failed.add(served.name)
                 others = serving.others(failed)
                 step = next_step(error, tried=tried, tries=request.tries, left=left, others=others)
                 if step is Next.FAIL:
-                    if before and isinstance(error, ServerTimeout):
+                    if before is not None and isinstance(error, ServerTimeout):
                         error.add_note(f"before that: {before}")
                     raise
-                before = str(error)
+                before = error
             else:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent)
-                served.did_well()
                 account.requests += 1
                 account.rows += rows(request.inputs)
                 account.bytes_sent += request.wish.nbytes
                 account.bytes_received += size(tensors)
                 return tensors
-            if step is Next.LATER and not others:
+            if step is Next.LATER and (again or not others):
                 await asyncio.sleep(min(pause(tried, random.random()), left))
             wish = replace(wish, avoid=frozenset(failed), strictly=step is Next.ELSEWHERE)
 
@@ -273,7 +284,7 @@ class TritonClient:
         answer = await served.endpoint.call("ModelInfer", parts, request.deadline, request.model, request.compression)
         served.took(monotonic() - sent)
         tensors = parse_answer(answer, served.name, request.model)
-        check_answer(served, request, tensors)
+        check_response(served.metadata, tensors, request.outputs, served.name)
         return tensors
 
     async def _in_memory(self, memory: SharedMemory, served: Served, request: _Request) -> Tensors | None:
@@ -310,7 +321,7 @@ class TritonClient:
                 if not loan.cure(error):
                     raise
             else:
-                check_answer(served, request, tensors)
+                check_response(metadata, tensors, request.outputs, endpoint.name)
                 return tensors
         return None
 
@@ -335,10 +346,3 @@ def size(tensors: Tensors) -> int:
 def piece(request: _Request, inputs: Tensors) -> _Request:
     """The same request for some of its rows."""
     return replace(request, inputs=inputs, wish=replace(request.wish, nbytes=size(inputs)))
-
-
-def check_answer(served: Served, request: _Request, answer: Tensors) -> None:
-    """Raise `AnswerError` unless the answer has what the metadata promise, and a row for each row that was sent."""
-    check_response(served.metadata, answer, request.outputs, served.name)
-    if served.metadata.max_batch and (fault := missing_rows(answer, rows(request.inputs))):
-        raise AnswerError(f"the answer's {fault}", server=served.name, model=request.model)
