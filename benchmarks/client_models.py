@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 
 def make_models(folder: Path) -> Path:
-    """`same` and `alone` (rows of 4, batched by the server or not), `first` (the first number of a tensor), `all` (the tensor)."""
+    """Rows of 4: `same` batched by the server, `alone` not; `first` (a tensor's first number), `all` (the tensor)."""
     same = helper.make_node("Identity", ["x"], ["y"])
     limits = [helper.make_tensor(name, TensorProto.INT64, [1], [at]) for name, at in (("start", 0), ("end", 1))]
     first = helper.make_node("Slice", ["x", "start", "end"], ["y"])

@@ -32,6 +32,8 @@ START: Final = 64
 """Requests that a server is given at once at first."""
 MOST_BYTES: Final = 256 << 20
 """Bytes of tensors on their way to one server at most, where the user sets no bound."""
+MOST_BLAME: Final = 64
+"""By how much a server whose answers are no good seems slower than it is, at most."""
 SMOOTHING: Final = 0.1
 """Weight of the newest latency in the mean."""
 
@@ -39,13 +41,14 @@ SMOOTHING: Final = 0.1
 class Served:
     """A model on a server."""
 
-    __slots__ = ("account", "before", "endpoint", "key", "latency", "metadata", "ready")
+    __slots__ = ("_blame", "_mean", "account", "before", "endpoint", "key", "metadata", "ready")
 
     def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
         self.endpoint = endpoint
         self.key = key
         self.metadata = metadata
-        self.latency = 0.0
+        self._mean = 0.0
+        self._blame = 1
         self.ready = True
         self.account = Account()
         self.before: Statistics | None = None
@@ -64,7 +67,21 @@ class Served:
     def took(self, seconds: float) -> None:
         """Take the latency of an answer into account."""
         self.account.latency.add(seconds)
-        self.latency += (seconds - self.latency) * SMOOTHING if self.latency else seconds
+        self._mean += (seconds - self._mean) * SMOOTHING if self._mean else seconds
+
+    @property
+    def latency(self) -> float:
+        """Seconds that an answer took of late, many times over where answers were no good; 0 where none is known."""
+        return self._mean * self._blame
+
+    def failed(self) -> None:
+        """An answer was no good: others are asked before."""
+        self._blame = min(2 * self._blame, MOST_BLAME)
+
+    def did_well(self) -> None:
+        """An answer was good."""
+        if self._blame > 1:
+            self._blame //= 2
 
     def __repr__(self) -> str:
         return f"Served({self.key[0]!r} at {self.name}, {self.latency * 1e3:.3f} ms)"

@@ -12,7 +12,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from eventbraid.errors import ConfigurationError, ServerError, ServerTimeout
+from eventbraid.errors import AnswerError, ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.coalescing import Coalesce, Coalescer
 from eventbraid.inference.discovery import Discovery
@@ -26,7 +26,7 @@ from eventbraid.inference.retry import Next, failure, next_step, pause, server_e
 from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
-from eventbraid.kserve.rows import rows
+from eventbraid.kserve.rows import missing_rows, rows
 from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
@@ -252,6 +252,7 @@ class TritonClient:
                 if not isinstance(error, ServerError):
                     raise
                 account.failures[failure(error)] += 1
+                served.failed()
                 left = request.deadline - monotonic()
                 again = served.name in failed
                 failed.add(served.name)
@@ -264,6 +265,7 @@ class TritonClient:
                 before = error
             else:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent)
+                served.did_well()
                 account.requests += 1
                 account.rows += rows(request.inputs)
                 account.bytes_sent += request.wish.nbytes
@@ -284,7 +286,7 @@ class TritonClient:
         answer = await served.endpoint.call("ModelInfer", parts, request.deadline, request.model, request.compression)
         served.took(monotonic() - sent)
         tensors = parse_answer(answer, served.name, request.model)
-        check_response(served.metadata, tensors, request.outputs, served.name)
+        check_answer(served, request, tensors)
         return tensors
 
     async def _in_memory(self, memory: SharedMemory, served: Served, request: _Request) -> Tensors | None:
@@ -321,7 +323,7 @@ class TritonClient:
                 if not loan.cure(error):
                     raise
             else:
-                check_response(metadata, tensors, request.outputs, endpoint.name)
+                check_answer(served, request, tensors)
                 return tensors
         return None
 
@@ -346,3 +348,10 @@ def size(tensors: Tensors) -> int:
 def piece(request: _Request, inputs: Tensors) -> _Request:
     """The same request for some of its rows."""
     return replace(request, inputs=inputs, wish=replace(request.wish, nbytes=size(inputs)))
+
+
+def check_answer(served: Served, request: _Request, answer: Tensors) -> None:
+    """Raise `AnswerError` unless the answer has what the metadata promise, and a row for each row that was sent."""
+    check_response(served.metadata, answer, request.outputs, served.name)
+    if served.metadata.max_batch and (fault := missing_rows(answer, rows(request.inputs))):
+        raise AnswerError(f"the answer's {fault}", server=served.name, model=request.model)
