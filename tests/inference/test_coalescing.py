@@ -30,6 +30,7 @@ class Server:
         self.calls: list[Tensors] = []
         self.deadlines: list[float] = []
         self.cancelled = 0
+        self.called = asyncio.Event()
         self.let_go = asyncio.Event()
         self.has_room = True
         self.fault: Callable[[Tensors], Exception | None] = lambda inputs: None
@@ -37,6 +38,7 @@ class Server:
     async def send(self, inputs: Tensors, deadline: float) -> Tensors:
         self.calls.append(inputs)
         self.deadlines.append(deadline)
+        self.called.set()
         try:
             await self.let_go.wait()
         except asyncio.CancelledError:
