@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tritonclient.grpc import service_pb2
 
 from eventbraid.inference.account import Account, Durations, Statistics, split
+from eventbraid.kserve.wire import protocol
 
 SECONDS = st.floats(1e-6, 3600)
 
@@ -37,9 +38,9 @@ def test_without_a_duration_there_is_nothing_to_tell() -> None:
     assert Durations().to_dict() == {"mean": 0.0, "p50": 0.0, "p95": 0.0, "p99": 0.0}
 
 
-def answer(*versions: tuple[int, int, float]) -> service_pb2.ModelStatisticsResponse:
+def answer(*versions: tuple[int, int, float]) -> Any:
     """What a server says of versions of a model: requests, executions, and seconds of queue and of each compute."""
-    said = service_pb2.ModelStatisticsResponse()
+    said = protocol().ModelStatisticsResponse()
     for requests, executions, seconds in versions:
         each = said.model_stats.add(name="m", execution_count=executions)
         each.inference_stats.success.count = requests

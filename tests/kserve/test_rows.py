@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid.errors import RequestError
+from eventbraid.kserve import Tensors
 from eventbraid.kserve.rows import alike, check_even, join, rows, split
 
 
@@ -43,7 +44,7 @@ def test_inputs_with_different_rows_are_the_requests_fault() -> None:
         {"x": np.zeros((2, 3), np.float32), "y": np.zeros((2, 3), np.float32)},
     ],
 )
-def test_requests_of_other_shapes_types_or_names_are_not_alike(other: dict[str, np.ndarray]) -> None:
+def test_requests_of_other_shapes_types_or_names_are_not_alike(other: Tensors) -> None:
     one = {"x": np.zeros((5, 3), np.float32)}
     assert alike(one, {"x": np.ones((2, 3), np.float32)})
     assert not alike(one, other)
