@@ -10,13 +10,14 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-all soak check format bench generate clean
+.PHONY: help demo compare test test-all soak check format bench bench-client generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make compare the main job braided against blocking, with a picture'
 	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
 	@echo 'make soak    20,000 random jobs, braided against blocking, and a hundred storms'
+	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml
@@ -56,6 +57,9 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	@missed=0; for each in overhead overlap growth graphs order client joining; do \
 	  $(BIN)/python benchmarks/$$each.py || missed=1; echo; done; exit $$missed
+
+bench-client: $(INSTALLED)
+	$(BIN)/python benchmarks/client.py
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py
