@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from eventbraid.accelerators import find_accelerators
+from eventbraid.address import names_servers
 from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.module import Module, OnError
 from eventbraid.outputs.base import OutputModule
@@ -16,6 +17,7 @@ from eventbraid.sources.base import Source
 from eventbraid.switch import Alias, Switch
 
 if TYPE_CHECKING:
+    from eventbraid.inference.servers import Server
     from eventbraid.report import Report
     from eventbraid.services import Listener
 
@@ -32,8 +34,9 @@ class Job:
 
     `streams` bounds the events in flight. `on_error` says what a module's exception does: "stop" ends the
     job after the events in flight, "skip" gives up that event, "continue" only what depends on the module.
-    `servers` are inference servers, "host:port"; with none a job that needs one starts its own, which
-    serves the folders of `models` and those of the installed packages. Where no server helps, `fallback` asks the
+    `servers` are inference servers: "host:port", `Server` objects, TOML files of them; where there are none, those
+    of EVENTBRAID_SERVERS. With none at all a job that needs one starts its own, which serves the folders of `models`
+    and those of the installed packages. Where no server helps, `fallback` asks the
     same folders' models: "local" in this process, "server" on an embedded server that is then started.
     An event that has not ended
     `deadline` seconds after it was read is given up. `concurrent_lumis` and `concurrent_runs` bound the
@@ -50,7 +53,7 @@ class Job:
     outputs: Sequence[OutputModule] = field(kw_only=True, default=())
     streams: int = field(kw_only=True, default=8)
     on_error: OnError = field(kw_only=True, default="stop")
-    servers: Sequence[str] = field(kw_only=True, default=())
+    servers: Sequence[str | Path | Server] = field(kw_only=True, default=())
     models: Sequence[str | Path] = field(kw_only=True, default=())
     fallback: Fallback = field(kw_only=True, default="none")
     events: int | None = field(kw_only=True, default=None)
@@ -103,7 +106,7 @@ class Job:
         *,
         events: int | None = None,
         streams: int | None = None,
-        servers: Sequence[str] | None = None,
+        servers: Sequence[str | Path | Server] | None = None,
         accelerators: Sequence[str] | None = None,
         fallback: str | None = None,
         seed: int | None = None,
@@ -158,7 +161,7 @@ class Job:
         """The cases that switches choose from: `accelerators`, or what this machine has."""
         if self.accelerators is not None:
             return tuple(self.accelerators)
-        return find_accelerators(self.servers, visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return find_accelerators(self.servers, os.environ)
 
     def shape_faults(self) -> list[Fault]:
         """What is so wrong with the job that nothing else can be looked at."""
@@ -199,6 +202,13 @@ class Job:
         for name in self.accelerators or ():
             if not str(name).isidentifier():
                 fault(f"accelerators must be names, not {name!r}")
+        if names_servers(self.servers, os.environ):
+            from eventbraid.inference.servers import servers_of
+
+            try:
+                servers_of(self.servers, os.environ)
+            except ConfigurationError as error:
+                faults += error.faults
         if self.on_error not in get_args(OnError):
             hint = nearest(str(self.on_error), get_args(OnError))
             fault(f"on_error must be 'stop', 'skip' or 'continue', not {self.on_error!r}", hint)

@@ -42,7 +42,10 @@ JobFile: TypeAlias = Annotated[
 Events: TypeAlias = Annotated[int | None, typer.Option("--events", help="how many events", show_default="the job's")]
 Streams: TypeAlias = Annotated[int | None, typer.Option("--streams", help="events in flight", show_default="the job's")]
 Servers: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--server", metavar="HOST:PORT", help="an inference server; may be repeated")
+    list[str] | None,
+    typer.Option(
+        "--server", metavar="HOST:PORT|FILE", help="an inference server, or a TOML file of them; may be repeated"
+    ),
 ]
 Settings: TypeAlias = Annotated[
     list[str] | None,

@@ -11,6 +11,7 @@ import typer
 from eventbraid.cli.options import Json, write_json
 from eventbraid.cli.showing import console
 from eventbraid.errors import ConfigurationError
+from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
 __all__ = ["serve"]
 
@@ -22,11 +23,22 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 chooses a free one")] = 8001,
     latency: Annotated[str, typer.Option(metavar="20ms", help="delay every answer by that much")] = "0ms",
     threads: Annotated[int, typer.Option(min=1, help="threads of one execution")] = 1,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="the server's certificate, PEM; with it only TLS is spoken")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="the key of the certificate, PEM")] = None,
+    tls_client_roots: Annotated[
+        Path | None, typer.Option(help="authorities, PEM: every client must show a certificate of one of them")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar=SERVER_TOKEN_VARIABLE, help="that every call must have (authorization: Bearer TOKEN)")
+    ] = "",
     json: Json = None,
 ) -> None:
     """Serve models on 127.0.0.1 until interrupted: an embedded server for development, not for production."""
     from eventbraid.durations import parse_duration
     from eventbraid.serving import known_repositories
+    from eventbraid.serving.guarding import tls_of
     from eventbraid.serving.process import serve as serve_models
     from eventbraid.serving.repository import Repository
 
@@ -40,4 +52,12 @@ def serve(
         write_json({"address": f"127.0.0.1:{bound}", "models": names}, json)
         sys.stdout.flush()
 
-    serve_models(models=folders, port=port, latency=parse_duration(latency), threads=threads, ready=ready)
+    serve_models(
+        models=folders,
+        port=port,
+        latency=parse_duration(latency),
+        threads=threads,
+        tls=tls_of(tls_cert, tls_key, tls_client_roots),
+        token=token,
+        ready=ready,
+    )

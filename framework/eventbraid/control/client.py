@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from eventbraid.address import check_address
-from eventbraid.control.access import TOKEN_KEY, bearer, check_token
 from eventbraid.control.faults import refused
 from eventbraid.control.subject import check_interval, check_streams
 from eventbraid.errors import need_extra
+from eventbraid.tokens import TOKEN_KEY, bearer, check_token
 
 __all__ = ["Client", "status", "stop"]
 

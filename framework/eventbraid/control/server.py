@@ -6,15 +6,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from eventbraid.control.access import check_control_address, guard
+from eventbraid.control.access import check_control_address
 from eventbraid.control.service import WHY, Calls
 from eventbraid.control.subject import Controlled
 from eventbraid.errors import ConfigurationError, need_extra
+from eventbraid.tokens import guard
 
 __all__ = ["controlled"]
 
 GRACE: Final = 0.5
 """Seconds that the end of a job is put off, at most, for a client that does not read what it is sent."""
+NO_TOKEN: Final = "the job was started with a token, and {given} was given"
 OPTIONS: Final = [
     ("grpc.so_reuseport", 0),
     # Clients that are gone without a word are found out, or their watches would last as long as the job.
@@ -32,7 +34,7 @@ async def controlled(run: Controlled, address: str, token: str | None = None) ->
     """
     grpc = need_extra("grpc", "inference", WHY)
     host = check_control_address(address, token).rpartition(":")[0]
-    interceptors = [guard(token)] if token is not None else []
+    interceptors = [guard(token, NO_TOKEN)] if token is not None else []
     server = grpc.aio.server(options=OPTIONS, interceptors=interceptors)
     calls = Calls(run)
     calls.register(server)

@@ -10,7 +10,7 @@ from eventbraid.inference.module import (
     RaggedInferenceFilter,
     RaggedInferenceProducer,
 )
-from eventbraid.inference.servers import Server
+from eventbraid.inference.server import TLS, Server
 from eventbraid.kserve import ModelMetadata, Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eventbraid.inference.triton import TritonClient
 
 __all__ = [
+    "TLS",
     "Coalesce",
     "InferenceClient",
     "InferenceFilter",

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from eventbraid.errors import need_extra
+from eventbraid.inference.channel import open_channel
+from eventbraid.inference.security import handshake_fault, refusal
 
 if TYPE_CHECKING:
-    from eventbraid.inference.servers import Server
+    from eventbraid.inference.server import Server
 
 __all__ = ["LARGE", "SERVICE", "GrpcTransport", "Transport", "TransportError"]
 
@@ -68,7 +70,9 @@ class GrpcTransport:
 
     def __init__(self, server: Server) -> None:
         self._grpc: Any = need_extra("grpc", "inference", "talking to an inference server")
-        self._channel: Any = self._grpc.aio.insecure_channel(server.address, options=OPTIONS)
+        self._server = server
+        self._channel: Any = open_channel(server, OPTIONS)
+        self._metadata = server.metadata()
         self._calls: dict[str, Any] = {}
         self._large = asyncio.Lock()
         self._compressions = {
@@ -95,9 +99,11 @@ class GrpcTransport:
         if call is None:
             call = self._calls[method] = self._channel.unary_unary(SERVICE + method)
         try:
-            answer: bytes = await call(request, timeout=timeout, compression=self._compressions[compression])
+            answer: bytes = await call(
+                request, timeout=timeout, metadata=self._metadata, compression=self._compressions[compression]
+            )
         except self._grpc.aio.AioRpcError as error:
-            raise TransportError(error.code().name, error.details() or "") from None
+            raise await self._failed(error.code().name, error.details() or "") from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -106,6 +112,16 @@ class GrpcTransport:
         except self._grpc.aio.UsageError as error:
             raise TransportError("UNAVAILABLE", str(error)) from None
         return answer
+
+    async def _failed(self, code: str, details: str) -> TransportError:
+        """What a call failed with; where no connection was made because of its security, that in words."""
+        if code == "UNAVAILABLE" and details.startswith("failed to connect"):
+            fault = handshake_fault(details)
+            if not fault and "Socket closed" in details:
+                fault = await refusal(self._server)
+            if fault:
+                return TransportError("UNAUTHENTICATED", fault)
+        return TransportError(code, details)
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""

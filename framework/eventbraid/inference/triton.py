@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Unpack
 
@@ -22,6 +24,7 @@ from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.memory import SharedMemory
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
+from eventbraid.inference.replicas import resolved
 from eventbraid.inference.retry import Next, failure, next_step, pause, server_error
 from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
@@ -64,13 +67,13 @@ class TritonClient:
 
     def __init__(
         self,
-        servers: Sequence[str | Server],
+        servers: Sequence[str | Path | Server],
         *,
         connect: Connect = Http2Transport,
         say: Callable[[str], None] = lambda line: None,
         patient: bool = True,
     ) -> None:
-        self._servers = servers_of(servers)
+        self._servers = servers_of(servers, os.environ)
         if not self._servers:
             raise ConfigurationError("a client needs at least one server", "servers")
         self._connect = connect
@@ -192,6 +195,8 @@ class TritonClient:
     async def _serving(self, model: str, version: str, deadline: float) -> Serving:
         if self._closed:
             raise ServerError("this client is closed", server=", ".join(each.name for each in self._servers))
+        if self._loop is None:
+            self._servers = await resolved(self._servers)
         if self._loop is None or asyncio.get_running_loop() is not self._loop:
             self._here()
         serving = self._pool.models.get((model, version))

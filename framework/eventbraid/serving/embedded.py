@@ -18,6 +18,7 @@ from eventbraid.kserve.rows import check_batch
 from eventbraid.kserve.shared import FOLDER
 from eventbraid.kserve.tensors import encode, protocol_type
 from eventbraid.kserve.wire import protocol
+from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.requests import tensors_of
 from eventbraid.serving.runner import Runner
@@ -197,16 +198,25 @@ class Service:
 
 @asynccontextmanager
 async def serving(
-    repository: Repository, *, port: int = 0, latency: float = 0.0, threads: int = 1
+    repository: Repository,
+    *,
+    port: int = 0,
+    latency: float = 0.0,
+    threads: int = 1,
+    tls: ServerTLS | None = None,
+    token: str = "",
 ) -> AsyncGenerator[int]:
     """Serve a repository on 127.0.0.1 and give the port; at the end requests in flight are finished first."""
     grpc = need_extra("grpc", "inference", "serving models")
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2), thread_name_prefix="model") as pool:
         runners = {entry.name: Runner(entry, pool, threads) for entry in repository.models}
-        server = grpc.aio.server(options=OPTIONS)
+        server = grpc.aio.server(options=OPTIONS, interceptors=interceptors(token))
         Service(runners, latency).register(server)
         try:
-            bound: int = server.add_insecure_port(f"127.0.0.1:{port}")
+            if tls is None:
+                bound: int = server.add_insecure_port(f"127.0.0.1:{port}")
+            else:
+                bound = server.add_secure_port(f"127.0.0.1:{port}", tls.credentials())
         except RuntimeError as error:
             what = f"port {port} cannot be used: is another server running there?"
             raise ConfigurationError(what, "serve") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from eventbraid.errors import ServerError
+from eventbraid.serving.guarding import ServerTLS
+from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
 __all__ = ["EmbeddedServer"]
 
@@ -24,12 +27,26 @@ LINE_BYTES: Final = 16384
 class EmbeddedServer:
     """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
 
+    With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
 
-    def __init__(self, models: Sequence[str | Path], *, port: int = 0, latency: float = 0.0, threads: int = 1) -> None:
+    def __init__(
+        self,
+        models: Sequence[str | Path],
+        *,
+        port: int = 0,
+        latency: float = 0.0,
+        threads: int = 1,
+        tls: ServerTLS | None = None,
+        token: str = "",
+    ) -> None:
         self._command = [sys.executable, "-m", "eventbraid.serving", f"--port={port}", f"--threads={threads}"]
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
+        if tls is not None:
+            self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
+            self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []
+        self._token = token
         self._process: asyncio.subprocess.Process | None = None
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._reading: asyncio.Task[None] | None = None
@@ -54,7 +71,12 @@ class EmbeddedServer:
         pipe = asyncio.subprocess.PIPE
         # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
         self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            *self._command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+            env={**os.environ, SERVER_TOKEN_VARIABLE: self._token},
         )
         self._reading = asyncio.get_running_loop().create_task(self._read_log(self._process))
         assert self._process.stdout is not None

@@ -16,7 +16,9 @@ from pathlib import Path
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
 from eventbraid.serving.embedded import serving
+from eventbraid.serving.guarding import ServerTLS, tls_of
 from eventbraid.serving.repository import Repository
+from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
 __all__ = ["main", "serve"]
 
@@ -29,6 +31,8 @@ def serve(
     port: int = 0,
     latency: float = 0.0,
     threads: int = 1,
+    tls: ServerTLS | None = None,
+    token: str = "",
     ready: Callable[[int, Repository], None] = lambda port, repository: None,
     attached: bool = False,
 ) -> None:
@@ -47,7 +51,7 @@ def serve(
         else:
             loop.add_signal_handler(signal.SIGINT, over.set)
         loop.add_signal_handler(signal.SIGTERM, over.set)
-        async with serving(repository, port=port, latency=latency, threads=threads) as bound:
+        async with serving(repository, port=port, latency=latency, threads=threads, tls=tls, token=token) as bound:
             ready(bound, repository)
             await over.wait()
 
@@ -75,6 +79,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=parse_duration, default=0.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--tls-cert")
+    parser.add_argument("--tls-key")
+    parser.add_argument("--tls-client-roots")
     arguments = parser.parse_args()
 
     def ready(port: int, repository: Repository) -> None:
@@ -86,6 +93,8 @@ def main() -> int:
             port=arguments.port,
             latency=arguments.latency,
             threads=arguments.threads,
+            tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
+            token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
             ready=ready,
             attached=True,
         )

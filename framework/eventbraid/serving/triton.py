@@ -13,17 +13,17 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving import keeper
 from eventbraid.serving.environment import TritonEnvironment, triton_environment
+from eventbraid.serving.guarding import ServerTLS
 from eventbraid.serving.repository import Repository
 from eventbraid.serving.wrapping import wrap
 
-__all__ = ["ServerTLS", "TritonServer", "free_port"]
+__all__ = ["TritonServer", "free_port"]
 
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
@@ -32,23 +32,6 @@ DRAIN_SECONDS: Final = 5
 FIRST_LINES, LAST_LINES = 5, 40
 """Of the log: what was wrong with the command stands at the head of its help."""
 READY: Final = "Started GRPCInferenceService"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTLS:
-    """A server's own certificate and key, PEM files; with `clients` it serves only who shows a certificate of that
-    authority."""
-
-    certificate: str | Path
-    key: str | Path
-    clients: str | Path | None = None
-
-    def options(self) -> list[str]:
-        """Triton's options for it."""
-        own = [f"--grpc-server-cert={self.certificate}", f"--grpc-server-key={self.key}"]
-        if self.clients is None:
-            return ["--grpc-use-ssl=true", *own]
-        return ["--grpc-use-ssl-mutual=true", *own, f"--grpc-root-cert={self.clients}"]
 
 
 class TritonServer:

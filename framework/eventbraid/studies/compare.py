@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from eventbraid.address import names_servers
 from eventbraid.errors import ConfigurationError, DataError, EventbraidError
 from eventbraid.job import Job, Mode
 from eventbraid.loading import load_job
@@ -107,7 +109,7 @@ async def compare_async(
     runs: dict[Mode, list[Measurement]] = {"blocking": [], "async": []}
     found: list[Difference] = []
     with tempfile.TemporaryDirectory(prefix="eventbraid-compare-") as folder:
-        async with _servers(job, plan, say) as request["servers"]:
+        async with _servers(job, servers, plan, say) as request["servers"]:
             say("warming up: one run that does not count")
             await _run("async", 0, Path(folder), request)
             for repeat in range(1, repeats + 1):
@@ -153,10 +155,12 @@ def window_of(events: int | None, streams: int) -> Window:
 
 
 @contextlib.asynccontextmanager
-async def _servers(job: Job, plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[list[str], None]:
-    """The job's servers, or one embedded server where it needs one and names none."""
-    if job.servers or not _infers(plan):
-        yield list(job.servers)
+async def _servers(
+    job: Job, given: Sequence[str], plan: Plan, say: Callable[[str], None]
+) -> AsyncGenerator[list[str], None]:
+    """What is given beside the job's own servers, or one embedded server where it needs one and none is named."""
+    if names_servers(job.servers, os.environ) or not _infers(plan):
+        yield list(given)
         return
     from eventbraid.serving import EmbeddedServer, known_repositories
 

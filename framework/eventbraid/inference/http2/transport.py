@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from eventbraid.inference.http2.connection import Answer, Connection, Unseen, too_late
 from eventbraid.inference.http2.fields import request_fields
 from eventbraid.inference.http2.messages import compressed, message_of, prefix
+from eventbraid.inference.security import context_of, handshake_fault, refusal, server_name
 from eventbraid.inference.transport import LARGE, SERVICE, TransportError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Http2Transport:
         self._server = server
         self._host, _, port = server.address.rpartition(":")
         self._port = int(port)
+        tls = server.security
+        self._secure = None if tls is None else context_of(tls)
+        self._authority = f"{tls.name}:{port}" if tls is not None and tls.name else server.address
         self._connection: Connection | None = None
         self._connecting: asyncio.Task[Connection] | None = None
         self._leaving: list[Connection] = []
@@ -55,7 +59,11 @@ class Http2Transport:
         fields = self._fields.get((method, compression))
         if fields is None:
             fields = self._fields[method, compression] = request_fields(
-                self._server.address, SERVICE + method, secure=False, encoding=compression, headers={}
+                self._authority,
+                SERVICE + method,
+                secure=self._server.security is not None,
+                encoding=compression,
+                headers=dict(self._server.metadata()),
             )
         if compression:
             parts = [await asyncio.to_thread(compressed, parts, compression)]
@@ -108,7 +116,11 @@ class Http2Transport:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: connection, self._host.strip("[]"), self._port
+                    lambda: connection,
+                    self._host.strip("[]"),
+                    self._port,
+                    ssl=self._secure,
+                    server_hostname=server_name(self._server) if self._secure is not None else None,
                 )
                 await connection.greeted
             self._connection = connection
@@ -116,12 +128,14 @@ class Http2Transport:
         except TimeoutError:
             raise TransportError("UNAVAILABLE", f"{where} within {CONNECT_SECONDS:g} s") from None
         except (OSError, UnicodeError) as error:  # the latter of a name that is none
-            raise TransportError("UNAVAILABLE", f"{where}: {reason(error)}") from None
+            why, closed = reason(error), isinstance(error, ConnectionResetError)
         except TransportError as error:
-            raise TransportError(error.code, f"{where}: {error.details}") from None
+            why, closed = error.details, True
         finally:
             if self._connection is not connection:
                 await connection.aclose(GIVEN_UP)
+        fault = handshake_fault(why) or (await refusal(self._server) if closed else "")
+        raise TransportError("UNAUTHENTICATED", fault) if fault else TransportError("UNAVAILABLE", f"{where}: {why}")
 
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
