@@ -70,23 +70,21 @@ class WithFallback:
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""
-        key = (model, options.get("version", ""))
-        if key in self._unserved:
-            reason = NOT_SERVED
-        else:
+        failed: ServerError | None = None
+        if (model, options.get("version", "")) not in self._unserved:
             try:
                 return await self._first.infer(model, inputs, **options)
             except HELPS as error:
-                reason, failed = failure(error), error
+                failed = error
         second = await self._opened()
         try:
             answer = await second.infer(model, inputs, **options)
         except RequestError as error:
-            if reason is NOT_SERVED:
+            if failed is None:
                 raise
             failed.add_note(f"nor does the fallback help: {error}")
             raise failed from error
-        self.fell_back[model, reason] += 1
+        self.fell_back[model, NOT_SERVED if failed is None else failure(failed)] += 1
         return answer
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:

@@ -43,12 +43,12 @@ STEPS: Final[tuple[tuple[type[ServerError], str, Next], ...]] = (
     (AnswerError, "bad answer", Next.ELSEWHERE),
     (AccessError, "no access", Next.FAIL),
     (RequestError, "wrong request", Next.FAIL),
-    (ServerError, "server error", Next.ELSEWHERE),
+    (ServerError, "server error", Next.ELSEWHERE),  # all others
 )
 """Each kind of error: its name in the report, and what follows. A request changes nothing, so it may be sent twice."""
 
 
-def _step(error: ServerError) -> tuple[str, Next]:
+def _step(error: Exception) -> tuple[str, Next]:
     return next((name, step) for kind, name, step in STEPS if isinstance(error, kind))
 
 
