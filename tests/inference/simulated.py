@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,8 +152,9 @@ def fixed(kind: Kind, limit: int, answers: int = 3000) -> float:
 
 
 def best(kind: Kind, most: int = 1024) -> tuple[int, float]:
-    """The fewest requests in flight with 95 % of the greatest throughput, and that throughput, found by trying all."""
-    grid = sorted({round(2 ** (n / 4)) for n in range(int(4 * math.log2(most)) + 1)})
-    rates = {limit: fixed(kind, limit) for limit in grid}
+    """The fewest requests in flight with 95 % of the greatest throughput, and that throughput, found by trying."""
+    rates = {2**n: fixed(kind, 2**n) for n in range(most.bit_length())}
     top = max(rates.values())
-    return next(limit for limit in grid if rates[limit] >= 0.95 * top), top
+    enough = next(limit for limit, rate in rates.items() if rate >= 0.95 * top)
+    least = range(enough // 2 + 1, enough + 1)
+    return least[bisect_left(least, True, key=lambda limit: fixed(kind, limit) >= 0.95 * top)], top

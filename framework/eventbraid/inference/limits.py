@@ -15,24 +15,20 @@ __all__ = ["AdaptiveLimit", "Slots", "Step"]
 START: Final = 16
 MOST: Final = 1024
 """Requests in flight at first, and at most."""
-REQUESTS: Final = 64
-BYTES: Final = 1 << 28
-"""The bounds of a server of which nothing is said."""
 BACK: Final = 0.7
 """What is kept of the limit when the server says that it is busy."""
 
 
 class Slots:
-    """The bound on requests and on bytes in flight of one server; None: the usual one.
+    """The bound on requests and on bytes in flight of one server.
 
     One request always has room where nothing is in flight, however large it is. `most_requests` may be changed.
     """
 
     __slots__ = ("bytes", "most_bytes", "most_requests", "requests")
 
-    def __init__(self, most_requests: int | None = None, most_bytes: int | None = None) -> None:
-        self.most_requests = REQUESTS if most_requests is None else most_requests
-        self.most_bytes = BYTES if most_bytes is None else most_bytes
+    def __init__(self, most_requests: int, most_bytes: int) -> None:
+        self.most_requests, self.most_bytes = most_requests, most_bytes
         self.requests = self.bytes = 0
 
     def __repr__(self) -> str:
