@@ -273,14 +273,16 @@ def test_accelerators_are_names_in_a_list() -> None:
 
 
 def test_what_there_is_is_found_out(tmp_path: Path) -> None:
-    assert find_accelerators((), devices=tmp_path) == ("cpu",)
-    assert find_accelerators(("a:1",), devices=tmp_path) == ("cpu", "server")
+    def found(servers: tuple[str, ...] = (), **environment: str) -> tuple[str, ...]:
+        return find_accelerators(servers, environment, devices=tmp_path)
+
+    assert found() == ("cpu",)
+    assert found(("a:1",)) == found(EVENTBRAID_SERVERS="a:1") == ("cpu", "server")
     (tmp_path / "nvidiactl").touch()
-    assert find_accelerators((), devices=tmp_path) == ("cpu",)
+    assert found() == ("cpu",)
     (tmp_path / "nvidia1").touch()
-    assert find_accelerators((), devices=tmp_path) == ("cpu", "gpu")
-    assert find_accelerators((), devices=tmp_path, visible="0,1") == ("cpu", "gpu")
-    assert find_accelerators((), devices=tmp_path, visible="-1") == find_accelerators((), devices=tmp_path, visible="")
+    assert found() == found(CUDA_VISIBLE_DEVICES="0,1") == ("cpu", "gpu")
+    assert found(CUDA_VISIBLE_DEVICES="-1") == found(CUDA_VISIBLE_DEVICES="") == ("cpu",)
 
 
 def test_a_job_that_names_servers_has_the_case_server() -> None:

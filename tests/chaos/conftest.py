@@ -12,24 +12,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 sys.path.insert(0, str(Path(__file__).parent))
-from networks import make_repository
-from scene import Outcome, undisturbed
+from scene import Outcome, Way, undisturbed
 from table import table
-from work import Products
+from work import Products, models
 
-from eventbraid.inference.endpoint import Connect
 from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.transport import GrpcTransport
 from eventbraid.serving import EmbeddedServer
 
-TRANSPORTS: dict[str, Connect] = {"grpc": GrpcTransport, "http2": Http2Transport}
+WAYS = {"grpc": Way(GrpcTransport), "http2": Way(Http2Transport), "memory": Way(Http2Transport, memory=True)}
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small models."""
-    return make_repository(tmp_path_factory.mktemp("models"))
+    return models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +49,10 @@ def calm(repository: Path) -> Iterator[tuple[str, str]]:
             thread.submit(runner.run, server.stop()).result()
 
 
-@pytest.fixture(params=TRANSPORTS)
-def connect(request: pytest.FixtureRequest) -> Connect:
-    """Each transport in turn."""
-    return TRANSPORTS[request.param]
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each way to a server in turn, or those that a test names."""
+    return WAYS[request.param]
 
 
 @pytest.fixture
@@ -62,9 +60,8 @@ def note(request: pytest.FixtureRequest) -> Iterator[list[Outcome]]:
     """Where a test leaves what came of it, for the table."""
     outcomes: list[Outcome] = []
     yield outcomes
-    if transport := request.node.callspec.params.get("connect"):
-        for outcome in outcomes:
-            outcome.name = f"{outcome.name}, {transport}"
+    for outcome in outcomes:
+        outcome.name += f", {request.node.callspec.params['way']}"
     request.config.stash.setdefault(OUTCOMES, []).extend(outcomes)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Sequence
+from unittest.mock import patch
 
 from proxy import Proxy
 from scene import Faults, Scene
@@ -128,6 +131,25 @@ def throttle(proxy: Proxy, rate: int) -> Faults:
     async def faults(scene: Scene) -> None:
         await scene.next_moment()
         proxy.rate = rate
+
+    return faults
+
+
+async def no_memory(scene: Scene) -> None:
+    """No room for shared memory in the first round."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with patch("os.posix_fallocate", side_effect=full):
+        await scene.next_moment()
+
+
+def late(proxy: Proxy, server: str) -> Faults:
+    """Refuse all connections until the job is at work."""
+
+    async def faults(scene: Scene) -> None:
+        await scene.next_moment()
+        since = asyncio.get_running_loop().time()
+        await proxy.accept()
+        await scene.is_back(proxy.address, since, probe=server)
 
     return faults
 

@@ -22,9 +22,9 @@ def another_rank(answer: Any) -> bytes:
 
 def a_row_less(answer: Any) -> bytes:
     for number, output in enumerate(answer.outputs):
-        size = len(answer.raw_output_contents[number]) // output.shape[0]
+        content = answer.raw_output_contents[number]
+        answer.raw_output_contents[number] = content[: len(content) // output.shape[0] * (output.shape[0] - 1)]
         output.shape[0] -= 1
-        answer.raw_output_contents[number] = answer.raw_output_contents[number][:-size]
     return bytes(answer.SerializeToString())
 
 
@@ -74,7 +74,10 @@ LIES: tuple[Lie, ...] = (
 
 
 class Liar(grpc.GenericRpcHandler):
-    """Answers for the server `truth`, with a lie to every ModelInfer; `told` counts them."""
+    """Answers for the server `truth`, with a lie to every ModelInfer; `told` counts them.
+
+    Of an output in shared memory it changes what it says of it.
+    """
 
     def __init__(self, truth: str, lie: Lie) -> None:
         self._truth, self._lie = truth, lie

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +20,18 @@ from work import REQUESTS, Products, make_job, products_of
 
 from eventbraid.inference import TritonClient
 from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.servers import Server
 
 LONGEST = 300.0
 """Seconds after which a scene is over, whatever is the matter."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the client reaches its servers: its transport, and whether large tensors go through shared memory."""
+
+    connect: Connect
+    memory: bool = False
 
 
 @dataclass
@@ -32,9 +42,12 @@ class Outcome:
     events: int
     tries: int
     failed: Counter[str]
+    """Tries that failed, by the client's own report."""
     back: list[float]
     """Seconds from a server's being ready to its next answer to a request, for each time that it came back."""
     seconds: float
+    report: dict[str, Any]
+    """The client's own."""
 
     @property
     def needed(self) -> int:
@@ -84,7 +97,7 @@ async def play(
     faults: Faults,
     *,
     reference: Products,
-    connect: Connect,
+    way: Way,
     rounds: int = 1,
     seed: int = 1,
     **options: Any,
@@ -93,9 +106,10 @@ async def play(
 
     The events come in `rounds` parts after a first one without faults. Raises what the job raises.
     """
-    pace, tally = Pace(events, rounds + 1), Tally(connect)
+    pace, tally = Pace(events, rounds + 1), Tally(way.connect)
     scene = Scene(pace, tally, seed)
-    job, output = make_job(events, servers=servers, turn=pace.turn, **options)
+    named = [Server(address, name=address, shared_memory=way.memory) for address in servers]
+    job, output = make_job(events, servers=named, turn=pace.turn, **options)
     loop = asyncio.get_running_loop()
     start = loop.time()
 
@@ -120,10 +134,19 @@ async def play(
             if not disturbing.cancelled():
                 disturbing.result()
     assert report.events.read == report.events.passed == events
+    asked = report.inference["models"]
+    failed = sum((Counter(each["failures"]) for each in asked), Counter[str]())
+    assert sum(each["requests"] for each in asked) == REQUESTS * events
+    assert not left_behind(), "the job left shared memory behind"
     found = products_of(output)
     assert [number for number, *_ in found] == list(range(1, events + 1))
     assert found == reference[:events]
-    return Outcome(name, events, tally.tries, tally.failed, scene.back, loop.time() - start)
+    return Outcome(name, events, tally.tries, failed, scene.back, loop.time() - start, dict(report.inference))
+
+
+def left_behind() -> list[Path]:
+    """The shared memory of this process."""
+    return list(Path("/dev/shm").glob(f"eventbraid-{os.getpid()}-*"))
 
 
 async def undisturbed(events: int, models: Path) -> Products:

@@ -1,13 +1,11 @@
-"""What a client does at its connections: every try of a request, how it ended, and when a server answered."""
+"""What a client does at its connections: how often it asks, and when a server answers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 from eventbraid.inference.endpoint import Connect
-from eventbraid.inference.transport import TransportError
 
 
 class Tally:
@@ -16,10 +14,6 @@ class Tally:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self.tries = 0
-        self.failed: Counter[str] = Counter()
-        """By status; GIVEN UP where the client did not want the answer any more."""
-        self.answered: Counter[str] = Counter()
-        """By the server's address."""
         self._waiting: list[tuple[str, float, asyncio.Future[float]]] = []
 
     def connect(self, server: Any) -> Any:
@@ -33,7 +27,6 @@ class Tally:
         return await answer
 
     def took(self, address: str, sent: float, now: float) -> None:
-        self.answered[address] += 1
         for waiting in list(self._waiting):
             where, since, answer = waiting
             if where == address and sent >= since:
@@ -55,13 +48,6 @@ class _Counted:
         loop, tally = asyncio.get_running_loop(), self._tally
         sent = loop.time()
         tally.tries += 1
-        try:
-            answer = await self._transport.call(method, *arguments, **options)
-        except TransportError as error:
-            tally.failed[error.code] += 1
-            raise
-        except asyncio.CancelledError:
-            tally.failed["GIVEN UP"] += 1
-            raise
+        answer = await self._transport.call(method, *arguments, **options)
         tally.took(self._address, sent, loop.time())
         return answer

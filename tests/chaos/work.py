@@ -1,13 +1,16 @@
-"""The job that is disturbed: three requests an event, one of them with another's answer, one of 100 kB."""
+"""The job that is disturbed: three requests an event, one of them of another's answer, one of 100 kB both ways."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from networks import make_repository, tensor, write
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from eventbraid import Event, Input, Job, Output, Producer
 from eventbraid.inference import InferenceProducer, Tensors
@@ -15,8 +18,8 @@ from eventbraid.sources import EmptySource
 from eventbraid.testing import ListOutput
 
 Array = NDArray[np.float32]
-LARGE = 25_000
-"""Numbers in the large request."""
+LARGE = (500, 50)
+"""Rows and columns of the large request."""
 
 
 async def at_once() -> None:
@@ -49,10 +52,38 @@ class All(InferenceProducer):
         event[self.total] = response["y"].copy()
 
 
+class Doubles(InferenceProducer):
+    """The checksum of the doubles of many numbers."""
+
+    rows = Input[Array]("rows")
+    checksum = Output[int]()
+
+    async def acquire(self, event: Event) -> Tensors:
+        return {"x": event[self.rows]}
+
+    async def produce(self, event: Event, response: Tensors) -> None:
+        doubles = response["y"]
+        assert doubles.shape == LARGE
+        event[self.checksum] = zlib.crc32(doubles)
+
+
+def models(folder: Path) -> Path:
+    """The models of the job: those of other tests, and `double`."""
+    write(
+        make_repository(folder),
+        "double",
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, "n", LARGE[1])],
+        [tensor("y", TensorProto.FLOAT, "n", LARGE[1])],
+        "max_batch_size: 1024\n",
+    )
+    return folder
+
+
 def make_job(
     events: int,
     *,
-    servers: Sequence[str] = (),
+    servers: Sequence[Any] = (),
     models: Sequence[Path] = (),
     turn: Callable[[], Awaitable[None]] = at_once,
     streams: int = 16,
@@ -79,7 +110,7 @@ def make_job(
             "numbers": Numbers(),
             "sums": Sums(model="sum", rows="numbers.rows", **options),
             "total": All(model="one", **options),
-            "large": All(model="one", numbers="numbers.many", **options),
+            "large": Doubles(model="double", rows="numbers.many", **options),
         },
         paths={"all": ["total", "large"]},
         outputs=[output],
@@ -93,12 +124,12 @@ def make_job(
 REQUESTS = 3
 """Of an event, where nothing fails."""
 
-Products = list[tuple[int, bytes, bytes, bytes]]
+Products = list[tuple[int, list[float], float, int]]
 
 
 def products_of(output: ListOutput) -> Products:
-    """Each event's number and the bytes of its products, as they were written."""
+    """Each event's number and its products, as they were written."""
     return [
-        (row.id.event, *(np.asarray(row.products[name]).tobytes() for name in ("sums", "total", "large")))
+        (row.id.event, row.products["sums"].tolist(), row.products["total"].item(), row.products["large"])
         for row in output.rows
     ]

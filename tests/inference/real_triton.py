@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eventbraid import ConfigurationError
-from eventbraid.serving import TritonServer
+from eventbraid.serving import ServerTLS, TritonServer
 from eventbraid.serving.environment import triton_environment
 
 
@@ -24,11 +24,11 @@ def require_triton() -> None:
 
 
 @contextmanager
-def triton(repository: Path) -> Iterator[str]:
+def triton(repository: Path, tls: ServerTLS | None = None, options: Sequence[str] = ()) -> Iterator[str]:
     """The address of a running Triton with the models of a repository; it has a loop and a thread of its own, and so
     it can be shared by tests that each have a loop."""
     require_triton()
-    server = TritonServer([repository])
+    server = TritonServer([repository], tls=tls, options=options)
     with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
         thread.submit(runner.run, server.start()).result()
         try:

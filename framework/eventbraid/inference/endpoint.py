@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from eventbraid.address import is_here
-from eventbraid.errors import RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable
+from eventbraid.errors import (
+    AccessError,
+    AnswerError,
+    RequestError,
+    ServerBusy,
+    ServerError,
+    ServerTimeout,
+    ServerUnavailable,
+)
 from eventbraid.inference.account import Account, Statistics
 from eventbraid.inference.health import Health, probe_pause
 from eventbraid.inference.limits import AdaptiveLimit, Slots
@@ -114,6 +123,8 @@ class Endpoint:
         self.models: dict[tuple[str, str], Served] = {}
         """What it serves of the models that are wanted."""
         self._wanted = wanted
+        self._unsure: dict[tuple[str, str], ServerError | None] = {}
+        """Models of which it has not said whether it has them, with what it said instead."""
         self._connect = connect
         self._transport = connect(server)
         self._changed = changed
@@ -169,17 +180,50 @@ class Endpoint:
             error = server_error(failed, self.name, model)
             if isinstance(error, ServerUnavailable):
                 self.set_aside(str(error.args[0]))
-            raise error from failed
+            try:
+                raise error from failed
+            finally:
+                del error  # whose cause holds this very frame, and the tensors
         self.health.heard = monotonic()
         return answer
 
     async def ask(self, method: str, request: Any, answer: Any, deadline: float, model: str = "") -> Any:
         """The same with messages: the request and the kind of the answer."""
         data = await self.call(method, [request.SerializeToString()], deadline, model)
-        return answer.FromString(data)
+        try:
+            return answer.FromString(data)
+        except Exception as error:
+            what = f"the answer to {method} cannot be read: {type(error).__name__}: {error}"
+            raise AnswerError(what, server=self.name, model=model) from error
 
     async def describe(self, model: str, version: str, deadline: float) -> Served:
         """Ask for a model's metadata and configuration; it is served here from now on."""
+        key = (model, version)
+        self._unsure.setdefault(key, None)
+        try:
+            made = await self._metadata(model, version, deadline)
+        except (RequestError, AccessError):
+            self._unsure.pop(key, None)
+            raise
+        except ServerError as error:
+            self._unsure[key] = copy.copy(error)  # without what it holds
+            self._look_again()
+            raise
+        served = self.models.get(key)
+        if served is None:
+            served = self.models[key] = Served(self, key, made)
+            served.before = await self.statistics(key, deadline)
+        served.metadata, served.ready = made, True
+        self._unsure.pop(key, None)
+        return served
+
+    def doubt(self, model: str, version: str) -> ServerError | None:
+        """Why nobody knows whether it has the model; None where that is known."""
+        if not self.health.ready:
+            return ServerUnavailable(self.health.reason, server=self.name, model=model)
+        return self._unsure.get((model, version))
+
+    async def _metadata(self, model: str, version: str, deadline: float) -> ModelMetadata:
         pb = self._pb
         request = pb.ModelMetadataRequest(name=model, version=version)
         metadata = await self.ask("ModelMetadata", request, pb.ModelMetadataResponse, deadline, model)
@@ -188,14 +232,7 @@ class Endpoint:
             config = (await self.ask("ModelConfig", request, pb.ModelConfigResponse, deadline, model)).config
         except RequestError:  # not every server of the protocol has it
             config = None
-        key = (model, version)
-        made = metadata_from(metadata, config)
-        served = self.models.get(key)
-        if served is None:
-            served = self.models[key] = Served(self, key, made)
-            served.before = await self.statistics(key, deadline)
-        served.metadata, served.ready = made, True
-        return served
+        return metadata_from(metadata, config)
 
     async def statistics(self, key: tuple[str, str], deadline: float) -> Statistics | None:
         """What it says of a model; None where it does not."""
@@ -211,12 +248,15 @@ class Endpoint:
         request = self._pb.RepositoryIndexRequest(ready=True)
         try:
             answer = await self.ask("RepositoryIndex", request, self._pb.RepositoryIndexResponse, deadline)
-        except (ServerBusy, RequestError):
-            return
-        except ServerTimeout as error:
+        except ServerTimeout:
             self.set_aside("does not answer")
-            raise error
-        self.offers = [(each.name, each.version) for each in answer.models]
+            raise
+        except (ServerUnavailable, AccessError):
+            raise
+        except ServerError:
+            self.offers = None
+        else:
+            self.offers = [(each.name, each.version) for each in answer.models]
 
     def set_aside(self, reason: str) -> None:
         """Ask nothing of it until it is seen to be back."""
@@ -225,32 +265,46 @@ class Endpoint:
         if self.health.lost(reason, monotonic()):
             self.incarnation += 1
             self._changed()
-        if self._watch is None or self._watch.done():
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if not self._closed and (self._watch is None or self._watch.done()):
             self._watch = asyncio.get_running_loop().create_task(self._wait_for_it(), name=f"probing {self.name}")
 
     async def _wait_for_it(self) -> None:
         looks = 0
-        while not (self.health.ready and all(served.ready for served in self.models.values())):
+        while not self.health.ready or self._unsettled():
             await asyncio.sleep(probe_pause(looks, random.random()))
             looks += 1
             if await self._is_ready() and await self._look_at_models():
                 self.health.found(monotonic())
                 self._changed()
 
+    def _unsettled(self) -> list[tuple[str, str]]:
+        """Those of the models that are wanted of which it has to say whether it has them: all where it was away."""
+        lost = {key for key, served in self.models.items() if not served.ready}
+        return [key for key in self._wanted if not self.health.ready or key in self._unsure or key in lost]
+
     async def _is_ready(self) -> bool:
         pb, deadline = self._pb, monotonic() + PROBE_SECONDS
         try:
             answer = await self.ask("ServerReady", pb.ServerReadyRequest(), pb.ServerReadyResponse, deadline)
+            if answer.ready and not self.health.ready:
+                await self.look(deadline)
         except ServerError as error:
             self.health.reason = str(error.args[0])
             return False
         return bool(answer.ready)
 
     async def _look_at_models(self) -> bool:
-        """See what it has of the models that are wanted; False where it had some and none is left."""
-        for key in list(self._wanted):
+        """See what it has of them; False where it is away again, or where it had some and none is left."""
+        seen = set[tuple[str, str]]()
+        while more := [key for key in self._unsettled() if key not in seen]:  # more may be wanted meanwhile
+            seen.add(key := more[0])
             try:
                 await self.describe(*key, monotonic() + PROBE_SECONDS)
+            except ServerUnavailable:
+                return False
             except ServerError as error:
                 if key in self.models:
                     self.models[key].ready = False

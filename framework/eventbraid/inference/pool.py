@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from eventbraid.inference.account import Statistics
 from eventbraid.inference.choice import choose
 from eventbraid.inference.endpoint import Connect, Endpoint, Served
 from eventbraid.inference.health import FROZEN_AFTER
+from eventbraid.kserve import ModelMetadata
 
 if TYPE_CHECKING:
     from eventbraid.inference.servers import Server
@@ -60,6 +61,20 @@ class Serving:
         """In their order."""
         self.changed = asyncio.Event()
         """Set when a server has gone or come back."""
+        self.turn = asyncio.Lock()
+        self.asked = False
+        """All servers that are there were asked for it."""
+        self.finders = 0
+        """Requests that ask for it, or wait for a server that has it."""
+
+    def add(self, served: Iterable[Served]) -> None:
+        """It is there too."""
+        self.served += [each for each in served if each not in self.served]
+
+    def metadata(self) -> tuple[ModelMetadata, str]:
+        """What the model takes and gives, and the name of the server that says so: one that is ready, if there is."""
+        first = next(iter(self.ready()), self.served[0])
+        return first.metadata, first.name
 
     def ready(self, wish: Wish | None = None) -> list[Served]:
         """Those that may be asked, or that a request with that wish may ask."""
@@ -87,7 +102,8 @@ class Pool:
         self._draw = draw
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
+        self.open = True
+        """It takes requests."""
         self._looking: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -130,7 +146,7 @@ class Pool:
 
     def close(self) -> None:
         """Take no request from here on; those that wait end as unavailable."""
-        self._closed = True
+        self.open = False
         for endpoint in self.endpoints:
             endpoint.close()
         self._changed()
@@ -159,7 +175,7 @@ class Pool:
                     continue
                 wish = waiting.wish
                 ready = serving.ready(wish)
-                if not ready and (self._closed or wish.strictly or not wish.patient):
+                if not ready and (not self.open or wish.strictly or not wish.patient):
                     waiting.served.set_exception(self._nobody(serving))
                 elif served := self._pick(serving, wish, held):
                     waiting.served.set_result(served)
@@ -175,8 +191,7 @@ class Pool:
     def _changed(self) -> None:
         """A server went, or came back, perhaps with models that it had not."""
         for key, serving in self.models.items():
-            here = (endpoint.models.get(key) for endpoint in self.endpoints)
-            serving.served += [each for each in here if each is not None and each not in serving.served]
+            serving.add(endpoint.models[key] for endpoint in self.endpoints if key in endpoint.models)
             serving.changed.set()
         self._serve_waiting()
 

@@ -77,14 +77,16 @@ async def refusal(server: Server) -> str:
         speaks = said is not None and (said == "" or "alert" in said.lower())
         return "the server speaks TLS: give it tls=True, or tls=TLS(roots=...)" if speaks else ""
     context = context_of(security)
-    # With TLS 1.2 the client's certificate is part of the handshake, which then fails for it alone.
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
     said = await _shake_hands(server, context)
-    if said != CLOSED:
-        return handshake_fault(said or "")
-    if security.certificate is None:
-        return "the server wants a certificate of the client: give tls.certificate"
-    return "the server does not accept the certificate of this client"
+    if said == "":
+        # With TLS 1.2 the client's certificate is part of the handshake, which then fails for it alone.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        said = await _shake_hands(server, context)
+        if said == CLOSED and security.certificate is None:
+            return "the server wants a certificate of the client: give tls.certificate"
+        if said == CLOSED:
+            return "the server does not accept the certificate of this client"
+    return handshake_fault(said or "")
 
 
 def server_name(server: Server) -> str:

@@ -91,7 +91,8 @@ class TritonClient:
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
         """See `InferenceClient.metadata`."""
         serving = await self._serving(model, version, monotonic() + timeout)
-        return serving.served[0].metadata
+        metadata, _ = serving.metadata()
+        return metadata
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""
@@ -99,10 +100,10 @@ class TritonClient:
         version = options.get("version", "")
         outputs = tuple(options.get("outputs", ()))
         serving = await self._serving(model, version, deadline)
-        metadata = serving.served[0].metadata
-        check_inputs(metadata, inputs, serving.served[0].name)
+        metadata, server = serving.metadata()
+        check_inputs(metadata, inputs, server)
         if outputs:
-            check_names(metadata, outputs, serving.served[0].name)
+            check_names(metadata, outputs, server)
         self._stalls.start()
         preferred, priority = options.get("preferred_server", ""), options.get("priority", 0)
         wish = Wish(size(inputs), deadline, preferred, priority, patient=self._patient)
@@ -182,7 +183,7 @@ class TritonClient:
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._pool = Pool(self._servers, self._connect)
-            self._discovery = Discovery(self._pool, self._say)
+            self._discovery = Discovery(self._pool, self._say, patient=self._patient)
             local = any(endpoint.local for endpoint in self._pool.endpoints)
             self._memory = SharedMemory() if local else None
             self._stalls = Stalls()
@@ -267,7 +268,7 @@ class TritonClient:
                     if before is not None and isinstance(error, ServerTimeout):
                         error.add_note(f"before that: {before}")
                     raise
-                before = error
+                before = error.with_traceback(None)  # which would hold this very frame, and the tensors
             else:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent)
                 served.did_well()

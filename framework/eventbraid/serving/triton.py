@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ class TritonServer:
     """The real Triton with ONNX models: `async with TritonServer(models=[...]) as server: ... server.address`.
 
     It has one port for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
-    when this process ends in whatever way. `options` are further options of tritonserver's command line.
+    when this process ends in whatever way. It belongs to no event loop. `options` are further options of tritonserver's
+    command line.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class TritonServer:
         self._folders = list(models)
         self._port = port
         self._options = [*(tls.options() if tls is not None else ()), *options]
-        self._keeper: asyncio.subprocess.Process | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._folder: Path | None = None
         self._last_words = ""
@@ -108,22 +110,26 @@ class TritonServer:
         self.models = tuple(model.name for model in repository.models)
 
     async def _launch(self, found: TritonEnvironment) -> None:
-        pipe = asyncio.subprocess.PIPE
-        # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
-        self._keeper = await asyncio.create_subprocess_exec(
-            *self._command(found), stdin=pipe, stdout=pipe, start_new_session=True, env=found.variables()
-        )
+        self._keeper = self._spawn(found)
         assert self._keeper.stdout is not None
         said: dict[str, Any] = {}
         try:
             async with asyncio.timeout(START_SECONDS):
-                while "ready" not in said and (line := await self._keeper.stdout.readline()):
+                while "ready" not in said and (line := await asyncio.to_thread(self._keeper.stdout.readline)):
                     said |= json.loads(line)
                     self._pid = said["pid"]
         except TimeoutError:
             raise ServerError(f"Triton was not ready after {START_SECONDS:.0f} s\n{self.log}") from None
         if "ready" not in said:
             raise ServerError(f"Triton did not start\n{self.log}")
+
+    def _spawn(self, found: TritonEnvironment) -> subprocess.Popen[bytes]:
+        """Start the keeper; not by the event loop, for uvloop's fork crashes a process in which gRPC is at work."""
+        pipe = subprocess.PIPE
+        # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
+        return subprocess.Popen(
+            self._command(found), stdin=pipe, stdout=pipe, start_new_session=True, env=found.variables()
+        )
 
     def _command(self, found: TritonEnvironment) -> list[str]:
         assert self._folder is not None
@@ -198,9 +204,10 @@ class TritonServer:
         """Wait until the keeper has seen the server's end and cleared up behind it."""
         if self._keeper is None:
             return
-        await self._keeper.wait()
-        if self._keeper.stdin is not None:
-            self._keeper.stdin.close()
+        await asyncio.to_thread(self._keeper.wait)
+        for pipe in (self._keeper.stdin, self._keeper.stdout):
+            assert pipe is not None
+            pipe.close()
         self._keeper = self._pid = None
 
 

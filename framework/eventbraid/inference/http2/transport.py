@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import socket
+import ssl
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -151,7 +152,7 @@ class Http2Transport:
 
 def reason(error: OSError | UnicodeError) -> str:
     """Why a connection cannot be made, in the words of the system; several addresses may have failed."""
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, (socket.gaierror, ssl.SSLError)):
         return error.strerror or str(error)
     numbers = [getattr(error, "errno", None) or 0, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
     return ", ".join({os.strerror(number): None for number in numbers if number}) or str(error)
