@@ -48,7 +48,7 @@ def run(kind: Kind, seconds: float) -> tuple[Client, AdaptiveLimit]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_limit_comes_to_where_the_throughput_stops_growing(kind: Kind) -> None:
     needed, most = best(kind)
-    settled = 60 if most < 10 else 10 if most < 5000 else 4
+    settled = 60 if most < 10 else 10 if most < 10_000 else 4
     client, limit = run(kind, 2 * settled)
     assert limit.chosen is not None
     assert limit.chosen.seconds <= settled
