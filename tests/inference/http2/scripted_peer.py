@@ -87,7 +87,7 @@ class Line:
             if got.stream == stream:
                 data += got.payload
                 if got.flags & Flag.END_STREAM:
-                    assert data[:1] == b"\0" and len(data) - 5 == int.from_bytes(data[1:5], "big")
+                    assert data[:5] == message(data[5:])[:5]
                     return data[5:]
 
     async def rest(self, stream: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import Peer
 
-from eventbraid.inference.http2 import Http2Transport, transport as module
+from eventbraid.inference.http2 import Http2Transport
+from eventbraid.inference.http2 import transport as module
 from eventbraid.inference.http2.frames import Code, Kind, frame, settings
 from eventbraid.inference.http2.transport import reason
 from eventbraid.inference.servers import Server

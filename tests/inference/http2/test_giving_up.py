@@ -34,12 +34,12 @@ async def give_up(task: asyncio.Task[bytes], way: str) -> None:
         assert await failure(task) == TOO_LATE
 
 
-WAYS = pytest.mark.parametrize(("way", "timeout"), [("cancel", 5.0), ("deadline", 0.1)])
+WAYS = pytest.mark.parametrize(("way", "within"), [("cancel", 5.0), ("deadline", 0.1)])
 
 
 @WAYS
-async def test_while_the_server_works(peer: Peer, transport: Http2Transport, way: str, timeout: float) -> None:
-    asked = ask(transport, timeout=timeout)
+async def test_while_the_server_works(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
+    asked = ask(transport, timeout=within)
     line = await peer.line()
     stream = (await line.request()).stream
     await give_up(asked, way)
@@ -48,8 +48,8 @@ async def test_while_the_server_works(peer: Peer, transport: Http2Transport, way
 
 
 @WAYS
-async def test_while_the_body_waits_for_room(peer: Peer, transport: Http2Transport, way: str, timeout: float) -> None:
-    asked = ask(transport, b"x" * 1_000_000, timeout=timeout)
+async def test_while_the_body_waits_for_room(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
+    asked = ask(transport, b"x" * 1_000_000, timeout=within)
     line = await peer.line()
     stream, _ = await line.opened()
     await give_up(asked, way)
@@ -65,8 +65,8 @@ async def test_while_the_body_waits_for_room(peer: Peer, transport: Http2Transpo
 
 
 @WAYS
-async def test_while_the_answer_comes(peer: Peer, transport: Http2Transport, way: str, timeout: float) -> None:
-    asked = ask(transport, timeout=timeout)
+async def test_while_the_answer_comes(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
+    asked = ask(transport, timeout=within)
     line = await peer.line()
     stream = (await line.request()).stream
     line.send(line.fields(stream, OK), frame(Kind.DATA, 0, stream, message(b"x" * 1000)[:500]))
@@ -81,8 +81,8 @@ async def test_while_the_answer_comes(peer: Peer, transport: Http2Transport, way
 
 
 @WAYS
-async def test_while_it_waits_for_its_turn(peer: Peer, transport: Http2Transport, way: str, timeout: float) -> None:
-    asked = ask(transport, timeout=timeout)
+async def test_while_it_waits_for_its_turn(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
+    asked = ask(transport, timeout=within)
     line = await peer.line({Setting.MAX_CONCURRENT_STREAMS: 0})
     await line.synced()
     await give_up(asked, way)
@@ -90,21 +90,21 @@ async def test_while_it_waits_for_its_turn(peer: Peer, transport: Http2Transport
 
 
 @WAYS
-async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transport, way: str, timeout: float) -> None:
+async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
     line, stream, first = await asked_of(peer, transport)
     line.set(Setting.INITIAL_WINDOW_SIZE, 1 << 30)
     line.more(0, 1 << 30)
     line.answer(stream)
     await first
-    asked = [ask(transport, bytes(20_000_000), timeout=timeout) for _ in range(4)]
+    asked = [ask(transport, bytes(20_000_000), timeout=within) for _ in range(4)]
     assert transport._connection is not None
     made = transport._connection
-    while not made._paused:
-        await asyncio.sleep(0)
+    await asyncio.wait(asked, timeout=0.05)
+    assert made._paused
     assert made._transport is not None
     assert made._transport.get_write_buffer_size() < 3 << 20  # two bursts
     assert sum(map(len, made._out)) < 1 << 20
-    small = ask(transport, timeout=timeout)
+    small = ask(transport, timeout=within)
     for each in (*asked, small):
         await give_up(each, way)
     assert not made._streams
@@ -112,10 +112,10 @@ async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transp
         pass
 
 
-@pytest.mark.parametrize("timeout", [0.0, -1.0])
-async def test_before_anything(peer: Peer, transport: Http2Transport, timeout: float) -> None:
+@pytest.mark.parametrize("within", [0.0, -1.0])
+async def test_before_anything(peer: Peer, transport: Http2Transport, within: float) -> None:
     line, stream, asked = await asked_of(peer, transport)
-    assert await failure(ask(transport, b"too late", timeout=timeout)) == TOO_LATE
+    assert await failure(ask(transport, b"too late", timeout=within)) == TOO_LATE
     line.answer(stream)
     await asked
     again = ask(transport, b"again")
