@@ -108,7 +108,7 @@ async def play(
     """
     pace, tally = Pace(events, rounds + 1), Tally(way.connect)
     scene = Scene(pace, tally, seed)
-    named = [Server(address, name=address, shared_memory=way.memory) for address in servers]
+    named = [Server(address, shared_memory=way.memory) for address in servers]
     job, output = make_job(events, servers=named, turn=pace.turn, **options)
     loop = asyncio.get_running_loop()
     start = loop.time()
