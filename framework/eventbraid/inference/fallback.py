@@ -46,6 +46,7 @@ class WithFallback:
         self._say = say
         self._second: InferenceClient | None = None
         self._lock = asyncio.Lock()
+        self._closed = False
         self._unserved: set[tuple[str, str]] = set()
         self.fell_back: Counter[tuple[str, str]] = Counter()
         """Requests that the second answered, by model and reason."""
@@ -58,13 +59,14 @@ class WithFallback:
         try:
             return await self._first.metadata(model, version, timeout=timeout)
         except (RequestError, *HELPS) as error:
-            second = await self._opened()
             try:
+                second = await self._opened()
                 found = await second.metadata(model, version, timeout=timeout)
             except ServerError as other:
                 error.add_note(f"nor does the fallback help: {other}")
                 raise error from None
-            self._unserved.add((model, version))
+            if isinstance(error, RequestError):
+                self._unserved.add((model, version))
             self._say(f"warning: {error}; {model} falls back to {second!r}")
             return found
 
@@ -76,10 +78,10 @@ class WithFallback:
                 return await self._first.infer(model, inputs, **options)
             except HELPS as error:
                 failed = error
-        second = await self._opened()
         try:
+            second = await self._opened()
             answer = await second.infer(model, inputs, **options)
-        except RequestError as error:
+        except ServerError as error:
             if failed is None:
                 raise
             failed.add_note(f"nor does the fallback help: {error}")
@@ -101,14 +103,18 @@ class WithFallback:
 
     async def aclose(self) -> None:
         """Close both."""
+        self._closed = True
         try:
             await self._first.aclose()
         finally:
-            if self._second is not None:
-                await self._second.aclose()
+            async with self._lock:  # the second may just be opened
+                if self._second is not None:
+                    await self._second.aclose()
 
     async def _opened(self) -> InferenceClient:
         async with self._lock:
+            if self._closed:
+                raise ServerError("this client is closed")
             if self._second is None:
                 try:
                     self._second = await self._open()

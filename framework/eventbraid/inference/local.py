@@ -53,8 +53,6 @@ class LocalClient:
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`; a computation that has begun is not interrupted."""
-        if self._closed:
-            raise ServerError("this client is closed", server=SERVER, model=model)
         metadata = await self.metadata(model, options.get("version", ""))
         outputs = options.get("outputs", ())
         check_inputs(metadata, inputs, SERVER)
@@ -71,6 +69,9 @@ class LocalClient:
         return answer
 
     async def _run(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
+        closed = ServerError("this client is closed", server=SERVER, model=model)
+        if self._closed:
+            raise closed
         account = self._accounts.setdefault(model, Account())
         account.tries += 1
         began = monotonic()
@@ -79,6 +80,11 @@ class LocalClient:
         except ServerError as error:
             account.failures[failure(error)] += 1
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise closed from None  # before it began
         account.latency.add(monotonic() - began)
         account.requests += 1
         account.rows += rows(inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -80,7 +80,7 @@ class _Inference(ExternalModule[A, A]):
         spec = specs.get(name)
         if spec is None:
             raise RequestError(f"there is no input {name!r}, {nearest(name, specs)}", model=self.model)
-        shape = (rows, *spec.shape[1:]) if isinstance(rows, int) else tuple(rows)
+        shape = tuple(rows) if isinstance(rows, Sequence) else (rows, *spec.shape[1:])
         if not spec.accepts(shape) or -1 in shape:
             raise RequestError(
                 f"no input {spec} has the shape {list(shape)}: give all its dimensions", model=self.model
@@ -89,11 +89,7 @@ class _Inference(ExternalModule[A, A]):
 
     async def _ask(self, inputs: Tensors) -> Tensors:
         """Ask the model; nothing is asked where every input has no row, and no row in means no row out."""
-        if (
-            inputs
-            and all(getattr(array, "shape", ())[:1] == (0,) for array in inputs.values())
-            and all(spec.shape[:1] == (-1,) for spec in self._metadata.outputs)
-        ):
+        if has_no_rows(inputs) and all(spec.shape[:1] == (-1,) for spec in self._metadata.outputs):
             check_inputs(self._metadata, inputs)
             return empty_answer(self._metadata, self.requested_outputs)
         return await self._client.infer(self.model, inputs, **self._options)
@@ -108,6 +104,7 @@ class _Rectangular(_Inference[Tensors]):
 class _Ragged(_Inference[list[Tensors]]):
     async def external_work(self, acquired: list[Tensors]) -> list[Tensors]:
         """Ask the model once for each entry, all at the same time."""
+        check_entries(acquired, self.model)
         return await together([self._ask(entry) for entry in acquired])
 
 
@@ -132,6 +129,19 @@ class RaggedInferenceProducer(_Ragged, ExternalProducer[list[Tensors], list[Tens
 
 class RaggedInferenceFilter(_Ragged, ExternalFilter[list[Tensors], list[Tensors]]):
     """A filter of that kind."""
+
+
+def check_entries(entries: object, model: str) -> None:
+    """Raise `RequestError` unless that is a list, as ragged inputs are."""
+    if not isinstance(entries, (list, tuple)):
+        raise RequestError(f"the inputs are no list of entries but {type(entries).__name__}", model=model)
+
+
+def has_no_rows(inputs: object) -> bool:
+    """True for tensors, one or more, that have no row each."""
+    if not isinstance(inputs, Mapping) or not inputs:
+        return False
+    return all(getattr(array, "shape", ())[:1] == (0,) for array in inputs.values())
 
 
 def empty_answer(metadata: ModelMetadata, names: tuple[str, ...] = ()) -> Tensors:

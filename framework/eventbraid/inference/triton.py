@@ -194,16 +194,26 @@ class TritonClient:
             raise ServerError(what, server=", ".join(each.name for each in self._servers))
 
     async def _serving(self, model: str, version: str, deadline: float) -> Serving:
+        if self._loop is None and not self._closed and any(each.replicas for each in self._servers):
+            await self._resolve(deadline)
         if self._closed:
             raise ServerError("this client is closed", server=", ".join(each.name for each in self._servers))
-        if self._loop is None:
-            self._servers = await resolved(self._servers)
         if self._loop is None or asyncio.get_running_loop() is not self._loop:
             self._here()
         serving = self._pool.models.get((model, version))
         if serving is None or not serving.served:
             return await self._discovery.find(model, version, deadline)
         return serving
+
+    async def _resolve(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline - monotonic()):
+                servers = await resolved(self._servers)
+        except TimeoutError:
+            names = ", ".join(each.name for each in self._servers if each.replicas)
+            raise ServerTimeout("no addresses before the deadline", server=names) from None
+        if self._loop is None:  # else another request was first
+            self._servers = servers
 
     async def _hedged(self, serving: Serving, request: _Request, after: float | None) -> Tensors:
         """The first answer of one request, or of a second one that is sent elsewhere where the first takes long."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid.errors import AnswerError, RequestError, nearest
@@ -50,8 +51,11 @@ class ModelMetadata:
         return f"{self.name}: {', '.join(map(str, self.inputs))} -> {', '.join(map(str, self.outputs))}"
 
 
-def check_inputs(model: ModelMetadata, inputs: Mapping[str, object], server: str = "") -> None:
-    """Raise `RequestError` unless the tensors are the model's inputs in name, type and shape."""
+def check_inputs(model: ModelMetadata, inputs: object, server: str = "") -> None:
+    """Raise `RequestError` unless those are the model's inputs in name, type and shape."""
+    if not isinstance(inputs, Mapping):
+        what = f"the inputs are no dictionary of arrays but {type(inputs).__name__}"
+        raise RequestError(what, server=server, model=model.name)
     if len(inputs) == len(model.inputs) and not any(_misfit(spec, inputs.get(spec.name)) for spec in model.inputs):
         return
     wanted = {spec.name: spec for spec in model.inputs}
@@ -92,9 +96,9 @@ def check_response(model: ModelMetadata, outputs: Tensors, wanted: Iterable[str]
 
 
 def _misfit(spec: TensorSpec, given: object) -> str:
-    array: NDArray[Any] | None = given if hasattr(given, "dtype") and hasattr(given, "shape") else None  # type: ignore[assignment]
-    if array is None:
+    if not isinstance(given, (np.ndarray, np.generic)):
         return f"no array but {type(given).__name__}"
+    array: NDArray[Any] = np.asarray(given)
     name = protocol_type(array)
     if name != spec.dtype:
         wanted = NUMPY_TYPES.get(spec.dtype)
