@@ -45,7 +45,7 @@ class Client:
     """The least client: one server, one connection, no retry but the cure."""
 
     def __init__(self, address: str, memory: SharedMemory) -> None:
-        (server,) = servers_of([address])
+        (server,) = servers_of([address], {})
         self.address, self.memory, self.incarnation = address, memory, 0
         self.transport = Http2Transport(server)
         self.calls: list[str] = []
