@@ -18,7 +18,7 @@ from eventbraid.inference.servers import Server
 
 
 def transport_to(address: str) -> Http2Transport:
-    return Http2Transport(Server(address, address))
+    return Http2Transport(Server(address))
 
 
 @pytest.fixture
