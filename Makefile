@@ -10,13 +10,14 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-all soak check format bench bench-client generate clean
+.PHONY: help demo compare test test-all soak chaos check format bench bench-client generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make compare the main job braided against blocking, with a picture'
 	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
 	@echo 'make soak    20,000 random jobs, braided against blocking, and a hundred storms'
+	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
@@ -42,6 +43,9 @@ test-all: $(INSTALLED)
 soak: $(INSTALLED)
 	STORMS=100 $(BIN)/python -m pytest tests/scheduling/test_storm.py
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/scheduling -m 'not slow'
+
+chaos: $(INSTALLED)
+	$(BIN)/python -m pytest tests/chaos -m slow
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -53,7 +53,7 @@ def too_few_contents(answer: Any) -> bytes:
     return bytes(answer.SerializeToString())
 
 
-def nothing(answer: Any) -> bytes:
+def no_outputs(answer: Any) -> bytes:
     return b""
 
 
@@ -68,7 +68,7 @@ LIES: tuple[Lie, ...] = (
     another_type,
     another_name,
     too_few_contents,
-    nothing,
+    no_outputs,
     garbage,
 )
 
