@@ -64,6 +64,7 @@ ROWS: Final = (
     Row("10 MB in shared memory, copied: client CPU, ms", "large copied", "cpu_ms", over="large"),
     Row("burst of 64 x 10 MB: longest stall, ms", "burst", "stall_ms", 20, 5, ratio=False),
     Row("burst of 64 x 10 MB: of that computing, ms", "burst", "stall_cpu_ms"),
+    Row("behind the burst, idle: longest stall, ms", "burst", "idle_stall_ms"),
     Row("burst of 64 x 10 MB: client CPU, ms", "burst", "cpu_ms"),
 )
 ADDED: Final = "added to a request of 4 floats, us"
