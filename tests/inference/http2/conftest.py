@@ -46,6 +46,6 @@ async def peer(nothing_left_on_the_loop: None) -> AsyncIterator[Peer]:
 @pytest.fixture
 async def transport(peer: Peer) -> AsyncIterator[Http2Transport]:
     """A transport to it."""
-    made = Http2Transport(Server(peer.address, peer.address))
+    made = Http2Transport(Server(peer.address))
     yield made
     await made.aclose()
