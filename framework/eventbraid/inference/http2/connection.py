@@ -28,6 +28,7 @@ from eventbraid.inference.http2.frames import (
     settings,
     settings_of,
     unpadded,
+    wants_tls,
     window_update,
     word,
 )
@@ -175,6 +176,12 @@ class Connection(asyncio.Protocol):
             self.closed.set_result(None)
 
     # What the transport calls.
+
+    @property
+    def silent(self) -> bool:
+        """True where the server has said nothing at all, or only that it wants TLS."""
+        said = self._reader.rest
+        return not said or wants_tls(said)
 
     async def call(
         self,

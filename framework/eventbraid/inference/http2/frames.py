@@ -26,6 +26,7 @@ __all__ = [
     "settings",
     "settings_of",
     "unpadded",
+    "wants_tls",
     "window_update",
     "word",
 ]
@@ -170,9 +171,14 @@ def foreign(start: bytes) -> str:
     """What a peer speaks that does not begin as HTTP/2 does."""
     if start.startswith(b"HTTP/1"):
         return "it speaks HTTP/1: is this its port for gRPC?"
-    if start.startswith((b"\x15\x03", b"\x16\x03")):
+    if wants_tls(start):
         return "it speaks TLS"
     return f"it begins with {start[:24]!r}"
+
+
+def wants_tls(start: bytes) -> bool:
+    """True where a peer begins with an alert of TLS."""
+    return start.startswith(b"\x15\x03")
 
 
 def unpadded(flags: int, payload: bytes) -> bytes:
@@ -197,7 +203,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.rest = b""
-        """The beginning of a frame."""
+        """The beginning of a frame, or what was said where HTTP/2 is not spoken."""
         self._begun = False
         self._flags = self._stream = 0
         self._data = 0
@@ -213,6 +219,7 @@ class Reader:
             self.rest = b""
         if not self._begun and len(data) >= HEADER_BYTES:
             if data[3] != Kind.SETTINGS or data[4] & Flag.ACK or data[5:9] != bytes(4):
+                self.rest = data
                 raise FrameError(foreign(data))
             self._begun = True
         view, place, size = memoryview(data), 0, len(data)

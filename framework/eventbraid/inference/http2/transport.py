@@ -131,7 +131,7 @@ class Http2Transport:
         except (OSError, UnicodeError) as error:  # the latter of a name that is none
             why, closed = reason(error), isinstance(error, ConnectionResetError)
         except TransportError as error:
-            why, closed = error.details, True
+            why, closed = error.details, connection.silent
         finally:
             if self._connection is not connection:
                 await connection.aclose(GIVEN_UP)
