@@ -48,9 +48,9 @@ def serve(
 
     def ready(bound: int, repository: Repository) -> None:
         names = [model.name for model in repository.models]
-        console().print(f"serving {', '.join(names)} at 127.0.0.1:{bound}; Ctrl-C ends it")
         write_json({"address": f"127.0.0.1:{bound}", "models": names}, json)
         sys.stdout.flush()
+        console().print(f"serving {', '.join(names)} at 127.0.0.1:{bound}; Ctrl-C ends it")
 
     serve_models(
         models=folders,
