@@ -25,6 +25,7 @@ from eventbraid.inference.limits import AdaptiveLimit, Slots
 from eventbraid.inference.retry import server_error
 from eventbraid.inference.transport import Transport, TransportError
 from eventbraid.kserve import ModelMetadata
+from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.wire import metadata_from, protocol
 from eventbraid.whereabouts import waiting_on
 
@@ -43,6 +44,8 @@ MOST_BYTES: Final = 256 << 20
 """Bytes of tensors on their way to one server at most, where the user sets no bound."""
 MOST_BLAME: Final = 64
 """By how much a server whose answers are no good seems slower than it is, at most."""
+MOST_SIZES: Final = 1024
+"""Kinds of requests whose answers' sizes are remembered: every event may have rows of its own."""
 SMOOTHING: Final = 0.1
 """Weight of the newest latency in the mean."""
 
@@ -50,7 +53,7 @@ SMOOTHING: Final = 0.1
 class Served:
     """A model on a server."""
 
-    __slots__ = ("_blame", "_mean", "account", "before", "endpoint", "key", "metadata", "ready")
+    __slots__ = ("_blame", "_mean", "_sizes", "account", "before", "endpoint", "key", "metadata", "ready")
 
     def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
         self.endpoint = endpoint
@@ -58,6 +61,7 @@ class Served:
         self.metadata = metadata
         self._mean = 0.0
         self._blame = 1
+        self._sizes: dict[tuple[int, tuple[str, ...]], dict[str, int]] = {}
         self.ready = True
         self.account = Account()
         self.before: Statistics | None = None
@@ -73,6 +77,11 @@ class Served:
         """Requests that the server has, of all models."""
         return self.endpoint.outstanding
 
+    def describe(self, metadata: ModelMetadata) -> None:
+        """Take what the server says of the model now."""
+        self.metadata, self.ready = metadata, True
+        self._sizes.clear()
+
     def took(self, seconds: float) -> None:
         """Take the latency of an answer into account."""
         self.account.latency.add(seconds)
@@ -82,6 +91,17 @@ class Served:
     def latency(self) -> float:
         """Seconds that an answer took of late, many times over where answers were no good; 0 where none is known."""
         return self._mean * self._blame
+
+    def output_sizes(self, rows: int, outputs: tuple[str, ...]) -> dict[str, int]:
+        """Bytes of each output, all or those named, of a request of so many rows; 0 where nobody can know."""
+        key = (rows, outputs)
+        sizes = self._sizes.get(key)
+        if sizes is None:
+            if len(self._sizes) >= MOST_SIZES:
+                self._sizes.clear()
+            sizes = output_sizes(self.metadata, rows if self.metadata.max_batch else None, outputs)
+            self._sizes[key] = sizes
+        return sizes
 
     def failed(self) -> None:
         """An answer was no good: others are asked before."""
@@ -213,7 +233,7 @@ class Endpoint:
         if served is None:
             served = self.models[key] = Served(self, key, made)
             served.before = await self.statistics(key, deadline)
-        served.metadata, served.ready = made, True
+        served.describe(made)
         self._unsure.pop(key, None)
         return served
 

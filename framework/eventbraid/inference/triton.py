@@ -30,7 +30,6 @@ from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import missing_rows, rows
-from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.tensors import protocol_type
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 from eventbraid.services.stalls import Stalls
@@ -50,6 +49,7 @@ class _Request:
     model: str
     version: str
     inputs: Tensors
+    rows: int
     outputs: tuple[str, ...]
     deadline: float
     tries: int
@@ -108,10 +108,12 @@ class TritonClient:
         preferred, priority = options.get("preferred_server", ""), options.get("priority", 0)
         wish = Wish(size(inputs), deadline, preferred, priority, patient=self._patient)
         compression = options.get("compression", "")
-        request = _Request(model, version, inputs, outputs, deadline, options.get("tries", 0), wish, compression)
+        request = _Request(
+            model, version, inputs, rows(inputs), outputs, deadline, options.get("tries", 0), wish, compression
+        )
         most = rows_of_a_piece(metadata, options.get("batch_size", 0))
         how, hedge_after = options.get("coalesce"), options.get("hedge_after")
-        if how is not None and rows(inputs) < how.max_rows:
+        if how is not None and request.rows < how.max_rows:
             return await self._coalescer(serving, request, most, hedge_after, how).ask(inputs, deadline)
         return await self._whole(serving, request, most, hedge_after)
 
@@ -121,7 +123,7 @@ class TritonClient:
         if len(parts) > 1:
             requests = [piece(request, part) for part in parts]
             answers = await together([self._hedged(serving, each, hedge_after) for each in requests])
-            return rejoin(answers, [rows(part) for part in parts], model=request.model)
+            return rejoin(answers, [each.rows for each in requests], model=request.model)
         return await self._hedged(serving, request, hedge_after)
 
     def _coalescer(
@@ -283,7 +285,7 @@ class TritonClient:
                 self._pool.give(served, request.wish.nbytes, monotonic() - sent)
                 served.did_well()
                 account.requests += 1
-                account.rows += rows(request.inputs)
+                account.rows += request.rows
                 account.bytes_sent += request.wish.nbytes
                 account.bytes_received += size(tensors)
                 return tensors
@@ -307,8 +309,8 @@ class TritonClient:
 
     async def _in_memory(self, memory: SharedMemory, served: Served, request: _Request) -> Tensors | None:
         """The same with large tensors in shared memory; None where there are none, or they cannot be there."""
-        endpoint, metadata = served.endpoint, served.metadata
-        outputs = output_sizes(metadata, rows(request.inputs) if metadata.max_batch else None, request.outputs)
+        endpoint = served.endpoint
+        outputs = served.output_sizes(request.rows, request.outputs)
         if request.wish.nbytes < memory.least and max(outputs.values(), default=0) < memory.least:
             return None
 
@@ -363,11 +365,11 @@ def size(tensors: Tensors) -> int:
 
 def piece(request: _Request, inputs: Tensors) -> _Request:
     """The same request for some of its rows."""
-    return replace(request, inputs=inputs, wish=replace(request.wish, nbytes=size(inputs)))
+    return replace(request, inputs=inputs, rows=rows(inputs), wish=replace(request.wish, nbytes=size(inputs)))
 
 
 def check_answer(served: Served, request: _Request, answer: Tensors) -> None:
     """Raise `AnswerError` unless the answer has what the metadata promise, and a row for each row that was sent."""
     check_response(served.metadata, answer, request.outputs, served.name)
-    if served.metadata.max_batch and (fault := missing_rows(answer, rows(request.inputs))):
+    if served.metadata.max_batch and (fault := missing_rows(answer, request.rows)):
         raise AnswerError(f"the answer's {fault}", server=served.name, model=request.model)

@@ -15,7 +15,7 @@ __all__ = ["alike", "check_batch", "check_even", "join", "missing_rows", "rows",
 
 def rows(inputs: Tensors) -> int:
     """The rows of a request: the first dimension of its tensors; 1 for single numbers."""
-    return min(_sizes(inputs).values(), default=0)
+    return min([array.shape[0] if array.shape else 1 for array in inputs.values()], default=0)
 
 
 def check_even(inputs: Tensors, server: str = "", model: str = "") -> None:

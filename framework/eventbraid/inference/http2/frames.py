@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Final
 
 __all__ = [
@@ -55,8 +55,8 @@ class Kind(IntEnum):
     CONTINUATION = 9
 
 
-class Flag(IntFlag):
-    """Flags; ACK has the number of END_STREAM, in other frames."""
+class Flag(IntEnum):
+    """Flags; ACK has the number of END_STREAM, in other frames. Their combinations are plain numbers, for speed."""
 
     END_STREAM = 1
     ACK = 1
