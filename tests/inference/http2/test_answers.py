@@ -11,7 +11,7 @@ from calls import ask, asked_of, cancelled, failure
 from scripted_peer import DONE, OK, Fields, Peer, message
 
 from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.http2.frames import Code, Flag, Kind, Setting, frame
+from eventbraid.inference.http2.frames import Code, Flag, Kind, Setting, frame, head
 
 
 async def test_a_call_is_answered(peer: Peer, transport: Http2Transport) -> None:
@@ -245,7 +245,7 @@ WRONG = {
     "a PING has 7 bytes": lambda stream: frame(Kind.PING, 0, 0, bytes(7)),
     "3 bytes stand where a number should be": lambda stream: frame(Kind.RST_STREAM, 0, stream, bytes(3)),
     "5 bytes stand where a number should be": lambda stream: frame(Kind.WINDOW_UPDATE, 0, stream, bytes(5)),
-    "a frame of 16385 bytes": lambda stream: frame(Kind.DATA, 0, stream, bytes(16385)),
+    "a frame of 1048577 bytes": lambda stream: head(Kind.DATA, 0, stream, (1 << 20) + 1),
     "a DATA frame is shorter than its padding": lambda stream: frame(Kind.DATA, Flag.PADDED, stream, b"\2x"),
     "a frame is shorter than its padding": lambda stream: frame(Kind.HEADERS, Flag.PADDED, stream, b"\2x"),
 }

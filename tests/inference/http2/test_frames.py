@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from eventbraid.inference.http2.frames import (
     FRAME_BYTES,
+    LARGEST_FRAME,
     Code,
     Flag,
     FrameError,
@@ -106,9 +107,9 @@ def test_who_does_not_begin_with_settings_speaks_no_http2(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_frame_longer_than_we_allow_is_an_error_before_it_is_there(kind: Kind) -> None:
-    assert read([GREETING + frame(kind, 0, 1, bytes(FRAME_BYTES))])[0][-1][0] == kind
-    with pytest.raises(FrameError, match=f"a frame of {FRAME_BYTES + 1} bytes, where {FRAME_BYTES} are allowed"):
-        read([GREETING + head(kind, 0, 1, FRAME_BYTES + 1)])
+    assert read([GREETING + frame(kind, 0, 1, bytes(LARGEST_FRAME))])[0][-1][0] == kind
+    with pytest.raises(FrameError, match=f"a frame of {LARGEST_FRAME + 1} bytes, where {LARGEST_FRAME} are allowed"):
+        read([GREETING + head(kind, 0, 1, LARGEST_FRAME + 1)])
 
 
 @given(st.integers(1, 300), st.integers(0, 400), streams)

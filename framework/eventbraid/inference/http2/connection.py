@@ -11,6 +11,7 @@ from typing import Final, cast
 from eventbraid.inference.http2.fields import NO_TABLE, Decoder, reset_status, status_of, timeout_field
 from eventbraid.inference.http2.frames import (
     FRAME_BYTES,
+    LARGEST_FRAME,
     LARGEST_WINDOW,
     PREFACE,
     Code,
@@ -39,7 +40,6 @@ __all__ = ["Answer", "Connection", "Stream", "Unseen", "too_late"]
 WINDOW: Final = 1 << 30
 """Bytes that the server may send before it hears from us; what is in flight is bounded by the requests."""
 FIRST_WINDOW: Final = 65535
-LARGEST_FRAME: Final = 1 << 20
 BURST: Final = 1 << 20
 """Bytes that are written before the event loop has a turn."""
 LARGEST_BLOCK: Final = 1 << 20
@@ -130,8 +130,12 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=BURST)
-        first = settings({Setting.ENABLE_PUSH: 0, Setting.INITIAL_WINDOW_SIZE: WINDOW})
-        self._transport.write(PREFACE + first + window_update(0, WINDOW - FIRST_WINDOW))
+        ours: dict[int, int] = {
+            Setting.ENABLE_PUSH: 0,
+            Setting.INITIAL_WINDOW_SIZE: WINDOW,
+            Setting.MAX_FRAME_SIZE: LARGEST_FRAME,
+        }
+        self._transport.write(PREFACE + settings(ours) + window_update(0, WINDOW - FIRST_WINDOW))
 
     def data_received(self, data: bytes) -> None:
         """Take frames."""

@@ -9,6 +9,7 @@ from typing import Final
 
 __all__ = [
     "FRAME_BYTES",
+    "LARGEST_FRAME",
     "LARGEST_WINDOW",
     "PREFACE",
     "Code",
@@ -34,7 +35,9 @@ __all__ = [
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_BYTES: Final = 9
 FRAME_BYTES: Final = 1 << 14
-"""The largest payload that a side takes which has said nothing else, as we do."""
+"""The largest payload that a side takes which has said nothing else."""
+LARGEST_FRAME: Final = 1 << 20
+"""That which we take, and the largest one that we send: a frame costs as much whatever its size."""
 LARGEST_WINDOW: Final = (1 << 31) - 1
 _HEAD: Final = struct.Struct(">BHBBI")
 _SETTING: Final = struct.Struct(">HI")
@@ -237,8 +240,8 @@ class Reader:
             high, low, kind, flags, stream = _HEAD.unpack_from(data, place)
             length, stream = high << 16 | low, stream & 0x7FFFFFFF
             start = place + HEADER_BYTES
-            if length > FRAME_BYTES:
-                raise FrameError(f"a frame of {length} bytes, where {FRAME_BYTES} are allowed")
+            if length > LARGEST_FRAME:
+                raise FrameError(f"a frame of {length} bytes, where {LARGEST_FRAME} are allowed")
             if kind == Kind.DATA and not flags & Flag.PADDED:
                 place, self._data, self._padding = start, length, 0
                 self._flags, self._stream = flags, stream
