@@ -13,7 +13,8 @@ __all__ = ["cuts", "pieces", "rejoin", "rows_of_a_piece"]
 
 def rows_of_a_piece(model: ModelMetadata, batch_size: int) -> int:
     """The most rows of a request: what is asked for, or what the model takes if that is less; 0 for no bound."""
-    return min((most for most in (model.max_batch, batch_size) if most), default=0)
+    most = model.max_batch
+    return min(most, batch_size) if most and batch_size else most or batch_size
 
 
 def cuts(count: int, most: int) -> list[slice]:
@@ -35,8 +36,10 @@ def pieces(inputs: Tensors, most: int, model: str = "") -> list[Tensors]:
     if most == 0:
         return [inputs]
     check_even(inputs, model=model)
-    parts = cuts(rows(inputs), most)
-    return [{name: array[part] for name, array in inputs.items()} for part in parts] if len(parts) > 1 else [inputs]
+    count = rows(inputs)
+    if count <= most:
+        return [inputs]
+    return [{name: array[part] for name, array in inputs.items()} for part in cuts(count, most)]
 
 
 def rejoin(answers: Sequence[Tensors], sizes: Sequence[int], server: str = "", model: str = "") -> Tensors:
