@@ -60,7 +60,7 @@ def check_inputs(model: ModelMetadata, inputs: object, server: str = "") -> None
         return
     wanted = {spec.name: spec for spec in model.inputs}
     faults = [
-        f"there is no input {name!r}" + (f", {hint}" if (hint := nearest(name, wanted)) else "")
+        f"there is no input {name!r}" + (f", {hint}" if (hint := nearest(str(name), wanted)) else "")
         for name in inputs
         if name not in wanted
     ]
