@@ -123,7 +123,7 @@ def _read(folder: Path) -> ModelEntry:
         version,
         file,
         config,
-        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size)),
+        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config),
     )
 
 
