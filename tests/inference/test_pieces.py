@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid.errors import RequestError, ServerError
-from eventbraid.inference.pieces import cuts, pieces, rejoin
-from eventbraid.kserve import Tensors
+from eventbraid.inference.pieces import cuts, pieces, rejoin, rows_of_a_piece
+from eventbraid.kserve import ModelMetadata, Tensors
 from eventbraid.kserve.rows import rows
 
 ROWS, MOST = st.integers(0, 200), st.integers(1, 40)
@@ -34,6 +34,15 @@ def test_the_cuts_follow_each_other_and_are_full_but_for_the_last(count: int, mo
 
 def test_without_a_bound_there_is_one_piece() -> None:
     assert cuts(1693, 0) == [slice(0, 1693)]
+
+
+@pytest.mark.parametrize(
+    ("max_batch", "batch_size", "most"), [(0, 0, 0), (64, 0, 64), (0, 8, 8), (64, 8, 8), (64, 100, 64), (64, -3, 64)]
+)
+def test_a_piece_has_the_rows_that_are_asked_for_if_the_model_takes_them(
+    max_batch: int, batch_size: int, most: int
+) -> None:
+    assert rows_of_a_piece(ModelMetadata("m", ("1",), (), (), max_batch), batch_size) == most
 
 
 @given(ROWS, MOST)

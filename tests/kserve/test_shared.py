@@ -45,16 +45,17 @@ MODEL = ModelMetadata(
         TensorSpec("fixed", "FP64", (2, 2)),
         TensorSpec("hits", "INT32", (-1, -1)),
         TensorSpec("words", "BYTES", (-1, 1)),
+        TensorSpec("half", "BF16", (-1, 1)),
     ),
 )
 
 
 def test_sizes_of_outputs_follow_from_the_rows_where_they_can() -> None:
-    assert output_sizes(MODEL, 10) == {"y": 600, "fixed": 32, "hits": 0, "words": 0}
+    assert output_sizes(MODEL, 10) == {"y": 600, "fixed": 32, "hits": 0, "words": 0, "half": 0}
 
 
 def test_without_a_batch_only_fixed_sizes_are_known() -> None:
-    assert output_sizes(MODEL, None) == {"y": 0, "fixed": 32, "hits": 0, "words": 0}
+    assert output_sizes(MODEL, None) == {"y": 0, "fixed": 32, "hits": 0, "words": 0, "half": 0}
 
 
 def test_only_outputs_that_are_wanted_have_a_size() -> None:

@@ -90,7 +90,10 @@ class _Inference(ExternalModule[A, A]):
             raise RequestError(
                 f"no input {spec} has the shape {list(shape)}: give all its dimensions", model=self.model
             )
-        return self._empty(shape, NUMPY_TYPES[spec.dtype])
+        kind = NUMPY_TYPES.get(spec.dtype)
+        if kind is None:
+            raise RequestError(f"NumPy has no type for the input {spec}", model=self.model)
+        return self._empty(shape, kind)
 
     async def _ask(self, inputs: Tensors) -> Tensors:
         """Ask the model; nothing is asked where every input has no row, and no row in means no row out."""

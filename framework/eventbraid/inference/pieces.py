@@ -13,8 +13,8 @@ __all__ = ["cuts", "pieces", "rejoin", "rows_of_a_piece"]
 
 def rows_of_a_piece(model: ModelMetadata, batch_size: int) -> int:
     """The most rows of a request: what is asked for, or what the model takes if that is less; 0 for no bound."""
-    most = model.max_batch
-    return min(most, batch_size) if most and batch_size else most or batch_size
+    most, asked = model.max_batch, max(batch_size, 0)
+    return min(most, asked) if most and asked else most or asked
 
 
 def cuts(count: int, most: int) -> list[slice]:

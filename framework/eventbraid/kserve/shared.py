@@ -68,7 +68,8 @@ def register_request(name: str, size: int) -> bytes:
 def output_sizes(model: ModelMetadata, rows: int | None, wanted: Iterable[str] = ()) -> dict[str, int]:
     """Bytes of each output, all or those wanted, for a batch of so many rows; 0 where nobody can know.
 
-    `rows` is None for a model without a batch. Strings have no size of their own.
+    `rows` is None for a model without a batch. Strings have no size of their own, nor have types that
+    NumPy does not know.
     """
     specs = {spec.name: spec for spec in model.outputs}
     sizes: dict[str, int] = {}
@@ -76,6 +77,6 @@ def output_sizes(model: ModelMetadata, rows: int | None, wanted: Iterable[str] =
         shape = specs[name].shape
         if rows is not None and shape[:1] == (-1,):
             shape = (rows, *shape[1:])
-        known = specs[name].dtype != "BYTES" and -1 not in shape
-        sizes[name] = prod(shape) * NUMPY_TYPES[specs[name].dtype].itemsize if known else 0
+        kind = NUMPY_TYPES.get(specs[name].dtype)
+        sizes[name] = prod(shape) * kind.itemsize if kind and not kind.hasobject and -1 not in shape else 0
     return sizes
