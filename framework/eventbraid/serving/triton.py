@@ -202,13 +202,15 @@ class TritonServer:
 
     async def _ended(self) -> None:
         """Wait until the keeper has seen the server's end and cleared up behind it."""
-        if self._keeper is None:
+        keeper = self._keeper
+        if keeper is None:
             return
-        await asyncio.to_thread(self._keeper.wait)
-        for pipe in (self._keeper.stdin, self._keeper.stdout):
+        await asyncio.to_thread(keeper.wait)
+        for pipe in (keeper.stdin, keeper.stdout):
             assert pipe is not None
             pipe.close()
-        self._keeper = self._pid = None
+        if self._keeper is keeper:  # others may have waited too
+            self._keeper = self._pid = None
 
 
 def free_port() -> int:
