@@ -15,6 +15,8 @@ __all__ = ["context_of", "handshake_fault", "refusal", "server_name"]
 LOOK_SECONDS: Final = 2.0
 """For a second look at a server that does not let us in."""
 CLOSED: Final = "closed"
+CERTIFICATE_REQUEST: Final = 13
+"""The message of a handshake with which a server asks for the client's certificate."""
 
 FAULTS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), what)
@@ -76,16 +78,18 @@ async def refusal(server: Server) -> str:
         said = await _shake_hands(server, anybody)
         speaks = said is not None and (said == "" or "alert" in said.lower())
         return "the server speaks TLS: give it tls=True, or tls=TLS(roots=...)" if speaks else ""
-    context = context_of(security)
+    context, asked = context_of(security), list[object]()
+
+    def note(*message: object) -> None:
+        asked.append(message[4])
+
+    # The only way to see whether a server asks for a certificate; with TLS 1.3 it closes after the handshake.
+    setattr(context, "_msg_callback", note)  # noqa: B010
     said = await _shake_hands(server, context)
-    if said == "":
-        # With TLS 1.2 the client's certificate is part of the handshake, which then fails for it alone.
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        said = await _shake_hands(server, context)
-        if said == CLOSED and security.certificate is None:
+    if said in ("", CLOSED) and CERTIFICATE_REQUEST in asked:
+        if security.certificate is None:
             return "the server wants a certificate of the client: give tls.certificate"
-        if said == CLOSED:
-            return "the server does not accept the certificate of this client"
+        return "the server does not accept the certificate of this client"
     return handshake_fault(said or "")
 
 
