@@ -17,10 +17,10 @@ WAY = 5.0
 
 
 def ask(
-    transport: Http2Transport, data: bytes = b"x", timeout: float = WAY, compression: str = ""
+    transport: Http2Transport, data: bytes = b"x", within: float = WAY, compression: str = ""
 ) -> asyncio.Task[bytes]:
     """Make a call."""
-    return asyncio.create_task(transport.call("ModelInfer", [data], timeout=timeout, compression=compression))
+    return asyncio.create_task(transport.call("ModelInfer", [data], timeout=within, compression=compression))
 
 
 async def asked_of(peer: Peer, transport: Http2Transport, data: bytes = b"x") -> tuple[Line, int, asyncio.Task[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -146,12 +147,13 @@ class Line:
 class Peer:
     """A listening socket on this host."""
 
-    def __init__(self) -> None:
+    def __init__(self, secure: ssl.SSLContext | None = None) -> None:
+        self.secure = secure
         self.lines: list[Line] = []
         self._new: asyncio.Queue[Line] = asyncio.Queue()
 
     async def __aenter__(self) -> Peer:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self.secure)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"{host}:{port}"
         return self

@@ -142,7 +142,7 @@ async def test_who_says_nothing_has_so_much_time(
 
 
 async def test_the_deadline_holds_while_connecting_and_others_go_on(peer: Peer, transport: Http2Transport) -> None:
-    short, long = ask(transport, timeout=0.05), ask(transport, b"long")
+    short, long = ask(transport, within=0.05), ask(transport, b"long")
     line = await peer.raw()
     assert await failure(short) == ("DEADLINE_EXCEEDED", "Deadline Exceeded")
     await line.greet()

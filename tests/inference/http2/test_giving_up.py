@@ -39,7 +39,7 @@ WAYS = pytest.mark.parametrize(("way", "within"), [("cancel", 5.0), ("deadline",
 
 @WAYS
 async def test_while_the_server_works(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
-    asked = ask(transport, timeout=within)
+    asked = ask(transport, within=within)
     line = await peer.line()
     stream = (await line.request()).stream
     await give_up(asked, way)
@@ -49,7 +49,7 @@ async def test_while_the_server_works(peer: Peer, transport: Http2Transport, way
 
 @WAYS
 async def test_while_the_body_waits_for_room(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
-    asked = ask(transport, b"x" * 1_000_000, timeout=within)
+    asked = ask(transport, b"x" * 1_000_000, within=within)
     line = await peer.line()
     stream, _ = await line.opened()
     await give_up(asked, way)
@@ -66,7 +66,7 @@ async def test_while_the_body_waits_for_room(peer: Peer, transport: Http2Transpo
 
 @WAYS
 async def test_while_the_answer_comes(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
-    asked = ask(transport, timeout=within)
+    asked = ask(transport, within=within)
     line = await peer.line()
     stream = (await line.request()).stream
     line.send(line.fields(stream, OK), frame(Kind.DATA, 0, stream, message(b"x" * 1000)[:500]))
@@ -82,7 +82,7 @@ async def test_while_the_answer_comes(peer: Peer, transport: Http2Transport, way
 
 @WAYS
 async def test_while_it_waits_for_its_turn(peer: Peer, transport: Http2Transport, way: str, within: float) -> None:
-    asked = ask(transport, timeout=within)
+    asked = ask(transport, within=within)
     line = await peer.line({Setting.MAX_CONCURRENT_STREAMS: 0})
     await line.synced()
     await give_up(asked, way)
@@ -96,7 +96,7 @@ async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transp
     line.more(0, 1 << 30)
     line.answer(stream)
     await first
-    asked = [ask(transport, bytes(20_000_000), timeout=within) for _ in range(4)]
+    asked = [ask(transport, bytes(20_000_000), within=within) for _ in range(4)]
     assert transport._connection is not None
     made = transport._connection
     await asyncio.wait(asked, timeout=0.05)
@@ -104,7 +104,7 @@ async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transp
     assert made._transport is not None
     assert made._transport.get_write_buffer_size() < 3 << 20  # two bursts
     assert sum(map(len, made._out)) < 1 << 20
-    small = ask(transport, timeout=within)
+    small = ask(transport, within=within)
     for each in (*asked, small):
         await give_up(each, way)
     assert not made._streams
@@ -115,7 +115,7 @@ async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transp
 @pytest.mark.parametrize("within", [0.0, -1.0])
 async def test_before_anything(peer: Peer, transport: Http2Transport, within: float) -> None:
     line, stream, asked = await asked_of(peer, transport)
-    assert await failure(ask(transport, b"too late", timeout=within)) == TOO_LATE
+    assert await failure(ask(transport, b"too late", within=within)) == TOO_LATE
     line.answer(stream)
     await asked
     again = ask(transport, b"again")
@@ -147,7 +147,7 @@ async def test_a_call_whose_coroutine_is_closed(peer: Peer, transport: Http2Tran
 
 
 async def test_a_deadline_of_no_end_is_none(peer: Peer, transport: Http2Transport) -> None:
-    asked = ask(transport, timeout=float("inf"))
+    asked = ask(transport, within=float("inf"))
     line = await peer.line()
     stream, fields = await line.opened()
     assert fields["grpc-timeout"] == "99999999S"

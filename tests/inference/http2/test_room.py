@@ -231,7 +231,7 @@ async def test_the_deadline_holds_for_who_waits_for_a_turn(peer: Peer, transport
     line, stream, asked = await asked_of(peer, transport)
     line.set(Setting.MAX_CONCURRENT_STREAMS, 1)
     await line.synced()
-    assert await failure(ask(transport, timeout=0.05)) == ("DEADLINE_EXCEEDED", "Deadline Exceeded")
+    assert await failure(ask(transport, within=0.05)) == ("DEADLINE_EXCEEDED", "Deadline Exceeded")
     line.answer(stream)
     await asked
     again = ask(transport, b"again")
