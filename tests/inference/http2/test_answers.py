@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from urllib.parse import quote
@@ -215,6 +216,15 @@ async def test_frames_of_a_kind_that_nobody_knows_are_passed_over(peer: Peer, tr
     line.send(frame(Kind.SETTINGS, 0, 0, bytes((0x7F, 0xFF)) + bytes(4)))
     line.answer(stream, b"answer")
     assert await asked == b"answer"
+
+
+async def test_a_server_may_remember_no_fields(peer: Peer, transport: Http2Transport) -> None:
+    asked = [ask(transport), ask(transport)]
+    line = await peer.line({Setting.HEADER_TABLE_SIZE: 0})
+    line.decoder.max_allowed_table_size = 0
+    for _ in asked:
+        line.answer((await line.opened())[0])
+    assert await asyncio.gather(*asked) == [b"", b""]
 
 
 async def test_a_ping_is_answered(peer: Peer, transport: Http2Transport) -> None:

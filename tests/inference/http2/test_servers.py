@@ -164,11 +164,11 @@ async def test_a_server_learns_of_the_deadline_and_of_a_cancelled_call() -> None
             ended.put_nowait(data)
 
     async with grpc_server(infer=waits) as (_, address), transport_to(address) as transport:
-        assert (await failure(transport.call("ModelInfer", [b"late"], timeout=0.2)))[0] == "DEADLINE_EXCEEDED"
-        assert 0 < await begun.get() <= 0.2
+        assert (await failure(transport.call("ModelInfer", [b"late"], timeout=0.5)))[0] == "DEADLINE_EXCEEDED"
+        assert await begun.get() < 0.6
         assert await ended.get() == b"late"
         asked = asyncio.create_task(transport.call("ModelInfer", [b"cancelled"], within=1000))
-        assert 990 < await begun.get() <= 1000
+        assert 900 < await begun.get() < 1001
         assert await cancelled(asked)
         assert await ended.get() == b"cancelled"
 
