@@ -167,7 +167,7 @@ async def test_a_server_learns_of_the_deadline_and_of_a_cancelled_call() -> None
         assert (await failure(transport.call("ModelInfer", [b"late"], timeout=0.5)))[0] == "DEADLINE_EXCEEDED"
         assert await begun.get() < 0.6
         assert await ended.get() == b"late"
-        asked = asyncio.create_task(transport.call("ModelInfer", [b"cancelled"], within=1000))
+        asked = asyncio.create_task(transport.call("ModelInfer", [b"cancelled"], timeout=1000))
         assert 900 < await begun.get() < 1001
         assert await cancelled(asked)
         assert await ended.get() == b"cancelled"
@@ -198,7 +198,7 @@ async def test_a_server_that_stops_finishes_its_calls_and_one_that_starts_is_fou
 
     data = (5 * MEGABYTE).to_bytes(4, "big") + b"x"
     async with grpc_server(infer=waits) as (server, address), transport_to(address) as transport:
-        asked = [asyncio.create_task(transport.call("ModelInfer", [data], within=30)) for _ in range(5)]
+        asked = [asyncio.create_task(transport.call("ModelInfer", [data], timeout=30)) for _ in range(5)]
         for _ in asked:
             await begun.acquire()
         stopping = asyncio.create_task(server.stop(30))
