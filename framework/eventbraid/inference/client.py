@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, Unpack
 
 from eventbraid.kserve import ModelMetadata, Tensors
@@ -45,6 +45,10 @@ class InferenceClient(Protocol):
 
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
         """What the model takes and gives; raises `RequestError` if there is no such model."""
+        ...
+
+    def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
+        """Each server's ModelConfig of a model whose metadata were asked for; None for one that does not tell."""
         ...
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
@@ -55,6 +55,10 @@ class AnyLoop:
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
         """See `InferenceClient.metadata`."""
         return await self._on_its_loop(lambda: self._client.metadata(model, version, timeout=timeout))
+
+    def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
+        """The servers' configurations of a model; see `InferenceClient.configs`."""
+        return self._client.configs(model, version)
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Unpack
 
 import numpy as np
@@ -69,6 +69,10 @@ class WithFallback:
                 self._unserved.add((model, version))
             self._say(f"warning: {error}; {model} falls back to {second!r}")
             return found
+
+    def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
+        """Those that the first client knows: what falls back may run elsewhere in another way."""
+        return self._first.configs(model, version)
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""

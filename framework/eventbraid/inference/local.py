@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
@@ -50,6 +50,10 @@ class LocalClient:
                 f"there is no version {version}, there is version {entry.version}", server=SERVER, model=model
             )
         return entry.metadata
+
+    def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
+        """See `InferenceClient.configs`."""
+        return {SERVER: self._entries[model].config} if model in self._entries else {}
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`; a computation that has begun is not interrupted."""

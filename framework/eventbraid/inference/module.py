@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FilePath
 
 from eventbraid.errors import RequestError, nearest
 from eventbraid.external_work import ExternalFilter, ExternalModule, ExternalProducer
 from eventbraid.inference.client import Compression, RequestOptions
 from eventbraid.inference.coalescing import Coalesce
+from eventbraid.inference.config import check_config
 from eventbraid.inference.gathering import together
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names
 from eventbraid.kserve.tensors import NUMPY_TYPES
@@ -35,6 +37,7 @@ A = TypeVar("A")
 class _Inference(ExternalModule[A, A]):
     model = Parameter[str](doc="the model's name on the servers", min_length=1)
     version = Parameter("", doc="the model's version; the server's choice where empty")
+    config = Parameter[FilePath | None](None, doc="a config.pbtxt that the servers' configurations are to agree with")
     timeout = Parameter(30.0, gt=0, doc="seconds for a request, all tries together")
     tries = Parameter(0, ge=0, doc="how often a request is sent at most; 0: as often as the timeout allows")
     preferred_server = Parameter("", doc="the server to be asked as long as it is ready and has room")
@@ -56,6 +59,8 @@ class _Inference(ExternalModule[A, A]):
         self._client = await client_of(resources)
         self._metadata = await self._client.metadata(self.model, self.version)
         check_names(self._metadata, self.requested_outputs)
+        if self.config is not None:
+            check_config(self.config, self.model, self._client.configs(self.model, self.version))
         self._empty = getattr(self._client, "empty", np.empty)
         self._options = {
             "version": self.version,

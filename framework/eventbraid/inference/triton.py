@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -93,6 +93,11 @@ class TritonClient:
         serving = await self._serving(model, version, monotonic() + timeout)
         metadata, _ = serving.metadata()
         return metadata
+
+    def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
+        """See `InferenceClient.configs`."""
+        serving = self._pool.models.get((model, version)) if self._loop is not None else None
+        return {} if serving is None else {served.name: served.metadata.config for served in serving.served}
 
     async def infer(self, model: str, inputs: Tensors, **options: Unpack[RequestOptions]) -> Tensors:
         """See `InferenceClient.infer`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class ModelMetadata:
     outputs: tuple[TensorSpec, ...]
     max_batch: int = 0
     """The most rows of one request; 0: as many as there are, or the model has no batch."""
+    config: Any = field(default=None, compare=False, repr=False)
+    """The ModelConfig message; None where the server does not tell."""
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(map(str, self.inputs))} -> {', '.join(map(str, self.outputs))}"

@@ -162,7 +162,8 @@ _known_outputs = lru_cache(maxsize=1024)(_outputs)
 def metadata_from(answer: Any, config: Any = None) -> ModelMetadata:
     """The metadata of a ModelMetadataResponse and, where the server has it, of a ModelConfig."""
     most = int(config.max_batch_size) if config is not None else 0
-    return ModelMetadata(answer.name, tuple(answer.versions), _specs(answer.inputs), _specs(answer.outputs), most)
+    versions = tuple(answer.versions)
+    return ModelMetadata(answer.name, versions, _specs(answer.inputs), _specs(answer.outputs), most, config)
 
 
 def _specs(tensors: Sequence[Any]) -> tuple[TensorSpec, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from eventbraid.errors import ConfigurationError, Fault, need_extra
 from eventbraid.kserve import ModelMetadata, TensorSpec
+from eventbraid.kserve.config import model_config, parse_config
 from eventbraid.serving.session import Session
 
 __all__ = ["ModelEntry", "Repository", "known_repositories"]
@@ -122,18 +123,16 @@ def _read(folder: Path) -> ModelEntry:
         version,
         file,
         config,
-        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size)),
+        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config),
     )
 
 
 def _config(file: Path) -> Any:
-    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", "reading a model's config.pbtxt")
-    text_format = need_extra("google.protobuf.text_format", "inference", "reading a model's config.pbtxt")
     if not file.exists():
-        return messages.ModelConfig()
+        return model_config()
     try:
-        return text_format.Parse(file.read_text(), messages.ModelConfig())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        return parse_config(file.read_text(), str(file))
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"cannot be read: {error}", str(file)) from error
 
 
