@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ from eventbraid.address import is_here
 from eventbraid.inference import TLS, Server
 from eventbraid.inference.replicas import addresses_of, members, resolved
 from eventbraid.inference.security import context_of
+from eventbraid.inference.server_file import read_servers
 from eventbraid.inference.servers import servers_of
 
 NOTHING: dict[str, str] = {}
+PAGE = Path(__file__).parents[2] / "docs/inference.md"
 
 
 def faults(make: Any) -> list[str]:
@@ -417,3 +421,15 @@ async def test_addresses_are_of_one_family() -> None:
     found = await addresses_of("localhost", 8001)
     assert set(found) in ({"127.0.0.1:8001"}, {"[::1]:8001"})
     assert await addresses_of("[::1]", 1) == ["[::1]:1"]
+
+
+def test_the_file_of_the_page_is_read(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    found = read_servers(written(tmp_path, text), {"TRITON_TOKEN": "t"})
+    assert [each.name for each in found] == ["third", "triton.example:8001"]
+
+
+def test_the_page_has_every_field_of_a_server() -> None:
+    told = PAGE.read_text()
+    known = {*(each.name for each in fields(Server)), *(f"tls.{each.name}" for each in fields(TLS))}
+    assert not [name for name in known if f"`{name}`" not in told]
