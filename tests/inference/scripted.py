@@ -39,6 +39,7 @@ class Held:
     request: Any
     seconds: float
     """Until its deadline."""
+    compression: str = ""
     answer: asyncio.Future[bytes] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -49,6 +50,15 @@ class Held:
     def x(self) -> Any:
         """The input, as a list of numbers."""
         return np.frombuffer(self.request.raw_input_contents[0], np.float32).tolist()
+
+    @property
+    def priority(self) -> int:
+        return int(self.request.parameters["priority"].uint64_param)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Those wanted."""
+        return [each.name for each in self.request.outputs]
 
     def succeed(self) -> None:
         """Answer with twice the input."""
@@ -88,6 +98,8 @@ class Scripted:
         """What it says to a method, or to a method of a model ("ModelMetadata m"), instead."""
         self.at_once: Callable[[Held], None] | None = None
         self.held: list[Held] = []
+        self.requests: list[Held] = []
+        """All that it ever had."""
         self.calls: list[str] = []
         self.transports: list[_Transport] = []
 
@@ -113,7 +125,7 @@ class Scripted:
         """How often a method was called."""
         return self.calls.count(method)
 
-    async def call(self, method: str, request: bytes, seconds: float) -> bytes:
+    async def call(self, method: str, request: bytes, seconds: float, compression: str) -> bytes:
         self.calls.append(method)
         await asyncio.sleep(0)
         while self.up and self.silent:  # noqa: ASYNC110
@@ -130,12 +142,13 @@ class Scripted:
         if model and model not in self.models:
             raise TransportError("NOT_FOUND", f"Request for unknown model: '{model}' is not found")
         if method == "ModelInfer":
-            return await self._infer(Held(made, seconds))
+            return await self._infer(Held(made, seconds, compression))
         answer: bytes = self._answer(method, model).SerializeToString()
         return answer
 
     async def _infer(self, request: Held) -> bytes:
         self.held.append(request)
+        self.requests.append(request)
         if self.at_once is not None:
             self.at_once(request)
         try:
@@ -191,7 +204,7 @@ class _Transport:
         timeout: float,  # noqa: ASYNC109
         compression: str = "",
     ) -> bytes:
-        call = asyncio.ensure_future(self.server.call(method, b"".join(parts), timeout))
+        call = asyncio.ensure_future(self.server.call(method, b"".join(parts), timeout, compression))
         closing = asyncio.ensure_future(self.closed.wait())
         try:
             done, _ = await asyncio.wait([call, closing], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -107,9 +107,7 @@ async def test_a_model_that_no_server_has_is_the_others() -> None:
     scene = Scene(one)
     assert (await scene.client.metadata("m")).name == "m"
     assert await scene.ask() == SECOND
-    assert scene.said == [
-        "warning: one, model 'm': there is no model 'm' (there is 'n'); m falls back to Second()"
-    ]  # fmt: skip
+    assert scene.said == ["warning: one, model 'm': there is no model 'm' (there is 'n'); m falls back to Second()"]
     assert await scene.reasons() == {"no server has the model": 1}
 
 

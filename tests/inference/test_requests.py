@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from eventbraid.errors import (
     ServerUnavailable,
 )
 from eventbraid.inference import TritonClient
+from eventbraid.inference.transport import Transport, TransportError
 from eventbraid.kserve import Tensors
 
 
@@ -446,3 +449,44 @@ def test_closing_in_the_middle_leaves_nothing_on_either_loop(make: Callable[[], 
     with asyncio.Runner(loop_factory=make) as runner:
         runner.run(test())
     assert time.monotonic() - began < 5
+
+
+class Failing:
+    """A transport that fails all requests for inference, and keeps nothing of them."""
+
+    def __init__(self, inner: Transport, code: str) -> None:
+        self.inner = inner
+        self.code = code
+
+    async def call(self, method: str, parts: Sequence[bytes | memoryview], **more: Any) -> bytes:
+        if method == "ModelInfer":
+            raise TransportError(self.code, "Socket closed")
+        return await self.inner.call(method, parts, **more)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL", "INVALID_ARGUMENT"])
+def test_the_tensors_of_a_request_that_failed_are_free_with_its_error(code: str) -> None:
+    @in_virtual_time
+    async def test() -> None:
+        one, two = Scripted("one"), Scripted("two")
+        servers = {"one": one, "two": two}
+        client = TritonClient(
+            [one.server, two.server], connect=lambda server: Failing(servers[server.name].connect(), code)
+        )
+        await client.metadata("m")
+        inputs = rows()
+        held = weakref.ref(inputs["x"])
+        gc.disable()
+        try:
+            with pytest.raises(ServerError):
+                await client.infer("m", inputs, timeout=0.1)
+            inputs.clear()
+            assert held() is None
+        finally:
+            gc.enable()
+        await nothing_is_taken(client)
+
+    test()

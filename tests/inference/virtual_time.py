@@ -24,6 +24,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.turns = 0
+        """How often it has looked what is to be done."""
+        self.at_turn: dict[int, Callable[[], object]] = {}
+        """What is to be done in between."""
         super().__init__(_Jumping(self))
 
     def time(self) -> float:
@@ -36,6 +40,10 @@ class _Jumping(selectors.SelectSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.turns += 1
+        if work := self._loop.at_turn.pop(self._loop.turns, None):
+            work()
+            return super().select(0)
         if timeout is None or self._loop.now > MOST_SECONDS:
             raise AssertionError("nobody will ever end what the test waits for")
         self._loop.now += max(timeout, 0.0)
