@@ -16,7 +16,7 @@ import grpc
 from pace import Pace
 from tally import Tally
 from tritonclient.grpc import service_pb2
-from work import REQUESTS, Products, make_job, products_of
+from work import MODELS, REQUESTS, Products, make_job, products_of
 
 from eventbraid.inference import TritonClient
 from eventbraid.inference.endpoint import Connect
@@ -46,7 +46,7 @@ class Outcome:
     failed: Counter[str]
     """Tries that failed, by the client's own report."""
     back: list[float]
-    """Seconds from a server's being ready to its next answer to a request, for each time that it came back."""
+    """Seconds from a server's being ready until it is used for every model, for each time that it came back."""
     seconds: float
     report: dict[str, Any]
     """The client's own."""
@@ -75,12 +75,12 @@ class Scene:
         await self.pace.reached(first + self.random.randrange(1, max(self.pace.size // 4, 2)))
 
     async def is_back(self, address: str, since: float, probe: str = "") -> None:
-        """Wait until the client has an answer of a server that said itself that it is ready, and note how long it took.
+        """Wait until a server that says itself that it is ready has answered for every model, and note how long it took.
 
         Only requests sent after `since` count, for those before may have waited for it. `probe` is where to ask the
         server, if it is not where the client asks it.
         """
-        answer = asyncio.ensure_future(self.tally.next_answer(address, since))
+        answer = asyncio.ensure_future(self.tally.next_answers(address, MODELS, since))
         try:
             was_ready = await ready(probe or address)
             self.pace.hurry()

@@ -125,7 +125,8 @@ def make_job(
     return job, output
 
 
-REQUESTS = 3
+MODELS = ("sum", "one", "double")
+REQUESTS = len(MODELS)
 """Of an event, where nothing fails."""
 
 Products = list[tuple[int, list[float], float, int]]
