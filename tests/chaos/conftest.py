@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 sys.path.insert(0, str(Path(__file__).parent))
-from scene import Outcome, Way, undisturbed
+from scene import SEED, Outcome, Way, undisturbed
 from table import table
 from work import Products, models
 
@@ -68,6 +68,6 @@ def note(request: pytest.FixtureRequest) -> Iterator[list[Outcome]]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
     if outcomes := config.stash.get(OUTCOMES, []):
-        terminalreporter.section("chaos")
+        terminalreporter.section(f"chaos, seed {SEED}")
         for line in table(outcomes):
             terminalreporter.write_line(line)

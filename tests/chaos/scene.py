@@ -16,12 +16,14 @@ import grpc
 from pace import Pace
 from tally import Tally
 from tritonclient.grpc import service_pb2
-from work import REQUESTS, Products, make_job, products_of
+from work import MODELS, REQUESTS, Products, make_job, products_of
 
 from eventbraid.inference import TritonClient
 from eventbraid.inference.endpoint import Connect
 from eventbraid.inference.servers import Server
 
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+"""Of the moments at which something happens."""
 LONGEST = 300.0
 """Seconds after which a scene is over, whatever is the matter."""
 
@@ -44,7 +46,7 @@ class Outcome:
     failed: Counter[str]
     """Tries that failed, by the client's own report."""
     back: list[float]
-    """Seconds from a server's being ready to its next answer to a request, for each time that it came back."""
+    """Seconds from a server's being ready until it is used for every model, for each time that it came back."""
     seconds: float
     report: dict[str, Any]
     """The client's own."""
@@ -73,12 +75,12 @@ class Scene:
         await self.pace.reached(first + self.random.randrange(1, max(self.pace.size // 4, 2)))
 
     async def is_back(self, address: str, since: float, probe: str = "") -> None:
-        """Wait until the client has an answer of a server that said itself that it is ready, and note how long it took.
+        """Wait until a server that says itself that it is ready has answered for every model, and note how long it took.
 
         Only requests sent after `since` count, for those before may have waited for it. `probe` is where to ask the
         server, if it is not where the client asks it.
         """
-        answer = asyncio.ensure_future(self.tally.next_answer(address, since))
+        answer = asyncio.ensure_future(self.tally.next_answers(address, MODELS, since))
         try:
             was_ready = await ready(probe or address)
             self.pace.hurry()
@@ -99,7 +101,7 @@ async def play(
     reference: Products,
     way: Way,
     rounds: int = 1,
-    seed: int = 1,
+    seed: int = SEED,
     **options: Any,
 ) -> Outcome:
     """Run the job while `faults` is at work, hold its products against those of an undisturbed run.
@@ -127,7 +129,9 @@ async def play(
             disturbing = asyncio.create_task(disturb())
             try:
                 report = await job.run_async()
-                assert disturbing.done() or pace.given < events, "the events ended before the faults did"
+                assert disturbing.done() or pace.given < events, (
+                    "the events ended before the faults did: is a server not used?"
+                )
             finally:
                 disturbing.cancel()
                 await asyncio.wait([disturbing])

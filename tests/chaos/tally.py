@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from eventbraid.inference.endpoint import Connect
@@ -14,22 +15,24 @@ class Tally:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self.tries = 0
-        self._waiting: list[tuple[str, float, asyncio.Future[float]]] = []
+        self._waiting: list[tuple[str, str, float, asyncio.Future[float]]] = []
 
     def connect(self, server: Any) -> Any:
         """A connection to a server, as the client wants it."""
         return _Counted(self._connect(server), server.address, self)
 
-    async def next_answer(self, address: str, since: float) -> float:
-        """The time of the next answer of a server to a request that was sent after `since`."""
-        answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._waiting.append((address, since, answer))
-        return await answer
+    async def next_answers(self, address: str, models: Sequence[str], since: float) -> float:
+        """The time at which a server has answered for each of these models to a request that was sent after `since`."""
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[float]] = [loop.create_future() for _ in models]
+        self._waiting += [(address, model, since, answer) for model, answer in zip(models, answers, strict=True)]
+        return max(await asyncio.gather(*answers))
 
-    def took(self, address: str, sent: float, now: float) -> None:
+    def took(self, address: str, model: str, sent: float, now: float) -> None:
+        """Take note of an answer."""
         for waiting in list(self._waiting):
-            where, since, answer = waiting
-            if where == address and sent >= since:
+            where, what, since, answer = waiting
+            if where == address and what == model and sent >= since:
                 self._waiting.remove(waiting)
                 if not answer.done():
                     answer.set_result(now)
@@ -42,12 +45,18 @@ class _Counted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    async def call(self, method: str, *arguments: Any, **options: Any) -> Any:
+    async def call(self, method: str, parts: Sequence[Any], **options: Any) -> Any:
         if method != "ModelInfer":
-            return await self._transport.call(method, *arguments, **options)
+            return await self._transport.call(method, parts, **options)
         loop, tally = asyncio.get_running_loop(), self._tally
         sent = loop.time()
         tally.tries += 1
-        answer = await self._transport.call(method, *arguments, **options)
-        tally.took(self._address, sent, loop.time())
+        answer = await self._transport.call(method, parts, **options)
+        tally.took(self._address, model_of(parts), sent, loop.time())
         return answer
+
+
+def model_of(parts: Sequence[Any]) -> str:
+    """The model that a request in parts is for: its first field."""
+    head = bytes(parts[0])
+    return head[2 : 2 + head[1]].decode()

@@ -34,7 +34,7 @@ class Stage:
         self.servers, self.way, self.reference = servers, way, reference
         self.first, self.second = (each.address for each in servers)
 
-    async def play(self, name: str, harm: Faults, *, first: str = "", rounds: int = 1, **options: Any) -> Outcome:
+    async def play(self, name: str, harm: Faults, *, first: str = "", rounds: int = 4, **options: Any) -> Outcome:
         """Run the job; `first` is who is asked in place of the first server."""
         asked = [first or self.first, self.second]
         return await play(name, EVENTS, asked, harm, reference=self.reference, way=self.way, rounds=rounds, **options)

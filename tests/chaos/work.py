@@ -68,16 +68,20 @@ class Doubles(InferenceProducer):
 
 
 def models(folder: Path) -> Path:
-    """The models of the job: those of other tests, and `double`."""
+    """The models of the job: two of those of other tests, and `double`."""
+    made = folder / "models"
     write(
-        make_repository(folder),
+        made,
         "double",
         [helper.make_node("Add", ["x", "x"], ["y"])],
         [tensor("x", TensorProto.FLOAT, "n", LARGE[1])],
         [tensor("y", TensorProto.FLOAT, "n", LARGE[1])],
         "max_batch_size: 1024\n",
     )
-    return folder
+    others = make_repository(folder / "others")
+    for name in ("sum", "one"):
+        (others / name).rename(made / name)
+    return made
 
 
 def make_job(
@@ -121,7 +125,8 @@ def make_job(
     return job, output
 
 
-REQUESTS = 3
+MODELS = ("sum", "one", "double")
+REQUESTS = len(MODELS)
 """Of an event, where nothing fails."""
 
 Products = list[tuple[int, list[float], float, int]]
