@@ -148,7 +148,7 @@ async def test_a_large_request_and_its_answer_go_over_a_secure_connection(
 async def test_a_secure_server_that_was_away_is_found_again(
     models: Repository, own: Pair, authority: Authority, connect: Connect
 ) -> None:
-    tls = ServerTLS(own.certificate, own.key)
+    began, tls = monotonic(), ServerTLS(own.certificate, own.key)
     async with serving(models, tls=tls) as port:
         client = TritonClient([Server(f"127.0.0.1:{port}", tls=TLS(authority.roots))], connect=connect)
         await client.metadata("sum")
@@ -156,6 +156,7 @@ async def test_a_secure_server_that_was_away_is_found_again(
     async with serving(models, port=port, tls=tls):
         assert float((await asking)["total"].sum()) == 6
         await client.aclose()
+    assert monotonic() - began < PATIENCE / 2  # nor did it wait for its client when it ended
 
 
 async def test_a_server_of_another_authority_is_not_trusted(secure: str, stranger: Authority, connect: Connect) -> None:

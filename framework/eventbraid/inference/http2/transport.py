@@ -24,6 +24,8 @@ __all__ = ["Http2Transport"]
 
 CONNECT_SECONDS: Final = 5.0
 """For one attempt to connect, security and the server's greeting included."""
+GOODBYE_SECONDS: Final = 0.1
+"""For the end of a secure connection, which gRPC's servers do not confirm: a draining one would wait for ours."""
 GIVEN_UP: Final = "the connection was given up"
 
 
@@ -122,6 +124,7 @@ class Http2Transport:
                     self._port,
                     ssl=self._secure,
                     server_hostname=server_name(self._server) if self._secure is not None else None,
+                    ssl_shutdown_timeout=GOODBYE_SECONDS if self._secure is not None else None,
                 )
                 await connection.greeted
             self._connection = connection
