@@ -80,6 +80,7 @@ class Served:
     def describe(self, metadata: ModelMetadata) -> None:
         """Take what the server says of the model now."""
         self.metadata, self.ready = metadata, True
+        self._mean, self._blame = 0.0, 1  # it may be another one than before
         self._sizes.clear()
 
     def took(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from eventbraid.errors import (
 )
 from eventbraid.inference.transport import TransportError
 
-__all__ = ["Next", "failure", "next_step", "pause", "server_error"]
+__all__ = ["Next", "failure", "is_to_blame", "next_step", "pause", "server_error"]
 
 BUSY: Final = ("maximum queue size", "request timeout expired", "overloaded")
 """Signs that an unavailable server is there and has too much to do: the model's queue is full, or was too slow."""
@@ -50,6 +50,12 @@ STEPS: Final[tuple[tuple[type[ServerError], str, Next], ...]] = (
 
 def _step(error: Exception) -> tuple[str, Next]:
     return next((name, step) for kind, name, step in STEPS if isinstance(error, kind))
+
+
+def is_to_blame(error: ServerError) -> bool:
+    """True where the server answered, and the answer was no good: another one may do better."""
+    _, step = _step(error)
+    return step is Next.ELSEWHERE
 
 
 def failure(error: ServerError) -> str:

@@ -25,7 +25,7 @@ from eventbraid.inference.memory import SharedMemory
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.pool import Pool, Serving, Wish
 from eventbraid.inference.replicas import resolved
-from eventbraid.inference.retry import Next, failure, next_step, pause, server_error
+from eventbraid.inference.retry import Next, failure, is_to_blame, next_step, pause, server_error
 from eventbraid.inference.servers import Server, servers_of
 from eventbraid.inference.transport import TransportError
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
@@ -275,7 +275,8 @@ class TritonClient:
                 if not isinstance(error, ServerError):
                     raise
                 account.failures[failure(error)] += 1
-                served.failed()
+                if is_to_blame(error):
+                    served.failed()
                 left = request.deadline - monotonic()
                 again = served.name in failed
                 failed.add(served.name)
