@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
-import ssl
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from eventbraid.inference.http2.connection import Answer, Connection, Unseen, too_late
 from eventbraid.inference.http2.fields import request_fields
 from eventbraid.inference.http2.messages import compressed, message_of, prefix
+from eventbraid.inference.http2.sockets import connected_socket, reason
 from eventbraid.inference.security import context_of, handshake_fault, refusal, server_name
 from eventbraid.inference.transport import LARGE, SERVICE, TransportError
 
@@ -32,8 +29,8 @@ class Http2Transport:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._host, _, port = server.address.rpartition(":")
-        self._port = int(port)
+        host, _, port = server.address.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
         tls = server.security
         self._secure = None if tls is None else context_of(tls)
         self._authority = f"{tls.name}:{port}" if tls is not None and tls.name else server.address
@@ -118,8 +115,7 @@ class Http2Transport:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection,
-                    self._host.strip("[]"),
-                    self._port,
+                    sock=await connected_socket(self._host, self._port),
                     ssl=self._secure,
                     server_hostname=server_name(self._server) if self._secure is not None else None,
                 )
@@ -148,11 +144,3 @@ class Http2Transport:
             if connection is not None:
                 await connection.aclose(GIVEN_UP)
         self._leaving.clear()
-
-
-def reason(error: OSError | UnicodeError) -> str:
-    """Why a connection cannot be made, in the words of the system; several addresses may have failed."""
-    if isinstance(error, (socket.gaierror, ssl.SSLError)):
-        return error.strerror or str(error)
-    numbers = [getattr(error, "errno", None) or 0, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
-    return ", ".join({os.strerror(number): None for number in numbers if number}) or str(error)
