@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventbraid.inference.http2.connection import Answer, Connection, Unseen, too_late
 from eventbraid.inference.http2.fields import request_fields
 from eventbraid.inference.http2.messages import compressed, message_of, prefix
 from eventbraid.inference.http2.sockets import connected_socket, reason
 from eventbraid.inference.security import context_of, handshake_fault, refusal, server_name
-from eventbraid.inference.transport import LARGE, SERVICE, TransportError
+from eventbraid.inference.transport import SERVICE, TransportError
 
 if TYPE_CHECKING:
     from eventbraid.inference.servers import Server
@@ -64,7 +64,7 @@ class Http2Transport:
                 headers=dict(self._server.metadata()),
             )
         if compression:
-            parts = [await asyncio.to_thread(compressed, parts, compression)]
+            parts = [await in_thread(until, compressed, parts, compression)]
         start = prefix(sum(len(part) for part in parts), compressed=bool(compression))
         body = [start, *parts]
         try:
@@ -72,9 +72,9 @@ class Http2Transport:
         except Unseen:
             answer, chunks = await self._ask(fields, body, until)
         encoding = answer.get("grpc-encoding", "")
-        if sum(map(len, chunks)) < LARGE:
+        if encoding in ("", "identity"):  # a thread would hold up the loop as much: copying is done under the lock
             return message_of(chunks, encoding)
-        return await asyncio.to_thread(message_of, chunks, encoding)
+        return await in_thread(until, message_of, chunks, encoding)
 
     async def _ask(self, fields: bytes, body: Sequence[bytes | memoryview], until: float) -> Answer:
         connection = self._connection
@@ -144,3 +144,12 @@ class Http2Transport:
             if connection is not None:
                 await connection.aclose(GIVEN_UP)
         self._leaving.clear()
+
+
+async def in_thread(until: float, work: Callable[..., bytes], *given: Any) -> bytes:
+    """Do work beside the event loop; its threads may be busy until the deadline."""
+    try:
+        async with asyncio.timeout(until - monotonic()):
+            return await asyncio.to_thread(work, *given)
+    except TimeoutError:
+        raise too_late() from None
