@@ -44,11 +44,15 @@ class Line:
 
     async def greet(self, values: dict[int, int] | None = None) -> Line:
         """Take the client's greeting and give ours."""
-        assert await self.reader.readexactly(len(PREFACE)) == PREFACE
+        await self.greeted()
         self.send(settings(values or {}))
-        assert (await self.next()).kind == Kind.SETTINGS
         assert await self.next(Kind.SETTINGS) == Frame(Kind.SETTINGS, Flag.ACK, 0, b"")
         return self
+
+    async def greeted(self) -> None:
+        """Take the client's greeting, which is all that it says before ours."""
+        assert await self.reader.readexactly(len(PREFACE)) == PREFACE
+        assert [(await self.next()).kind for _ in range(2)] == [Kind.SETTINGS, Kind.WINDOW_UPDATE]
 
     def send(self, *frames: bytes) -> None:
         self.writer.write(b"".join(frames))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -187,6 +189,27 @@ async def test_an_answer_compressed_as_we_cannot_read_it_says_so(
     code, text = await failure(asked)
     assert code == "INTERNAL"
     assert text.startswith(details)
+
+
+async def test_no_answer_waits_for_a_thread_longer_than_to_its_deadline(peer: Peer, transport: Http2Transport) -> None:
+    end = threading.Event()
+    with ThreadPoolExecutor(1) as only:
+        asyncio.get_running_loop().set_default_executor(only)
+        busy = asyncio.get_running_loop().run_in_executor(None, end.wait)
+        try:
+            line, stream, plain = await asked_of(peer, transport)
+            line.answer(stream, bytes(3_000_000))
+            assert await plain == bytes(3_000_000)
+            squeezed = ask(transport, within=0.1)
+            stream = (await line.request()).stream
+            fields, body = [*OK, ("grpc-encoding", "gzip")], message(gzip.compress(b"x"), 1)
+            line.send(line.fields(stream, fields), frame(Kind.DATA, 0, stream, body), line.trailers(stream))
+            assert await failure(squeezed) == ("DEADLINE_EXCEEDED", "Deadline Exceeded")
+            late = ask(transport, within=0.1, compression="gzip")
+            assert await failure(late) == ("DEADLINE_EXCEEDED", "Deadline Exceeded")
+        finally:
+            end.set()
+            await busy
 
 
 async def test_an_answer_before_the_request_was_sent_stops_the_request(peer: Peer, transport: Http2Transport) -> None:

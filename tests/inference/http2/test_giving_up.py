@@ -105,6 +105,8 @@ async def test_while_the_server_reads_nothing(peer: Peer, transport: Http2Transp
     assert made._transport.get_write_buffer_size() < 3 << 20  # two bursts
     assert sum(map(len, made._out)) < 1 << 20
     small = ask(transport, within=within)
+    await asyncio.sleep(0)
+    assert next(reversed(made._streams.values())).body  # waits as well
     for each in (*asked, small):
         await give_up(each, way)
     assert not made._streams

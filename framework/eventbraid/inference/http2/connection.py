@@ -168,13 +168,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
-        if exc is not None:
+        said = b"" if self.greeted.done() else self._reader.rest
+        if said:
+            why = foreign(said)
+        elif exc is not None:
             why = f"the connection was lost: {exc}"
-        elif self.greeted.done():
-            why = "the connection was lost"
         else:
-            said = self._reader.rest
-            why = foreign(said) if said else "the server closed the connection and said nothing"
+            why = "the connection was lost" if self.greeted.done() else "the server closed the connection at once"
         self._end(why)
         if not self.closed.done():
             self.closed.set_result(None)
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             block = NO_TABLE + block
         length = sum(len(part) for part in body)
         self._out.append(headers(stream.number, block, self._largest_frame))
-        if length <= min(self._largest_frame, self._window, stream.window) and not (self._sending or self._paused):
+        if length <= min(self._largest_frame, self._window, stream.window) and not self._paused:
             self._window -= length
             stream.window -= length
             self._out += (head(Kind.DATA, Flag.END_STREAM, stream.number, length), *body)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
-import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventbraid.inference.http2.connection import Answer, Connection, Unseen, too_late
 from eventbraid.inference.http2.fields import request_fields
 from eventbraid.inference.http2.messages import compressed, message_of, prefix
+from eventbraid.inference.http2.sockets import connected_socket, reason
 from eventbraid.inference.security import context_of, handshake_fault, refusal, server_name
-from eventbraid.inference.transport import LARGE, SERVICE, TransportError
+from eventbraid.inference.transport import SERVICE, TransportError
 
 if TYPE_CHECKING:
     from eventbraid.inference.servers import Server
@@ -34,8 +31,8 @@ class Http2Transport:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._host, _, port = server.address.rpartition(":")
-        self._port = int(port)
+        host, _, port = server.address.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
         tls = server.security
         self._secure = None if tls is None else context_of(tls)
         self._authority = f"{tls.name}:{port}" if tls is not None and tls.name else server.address
@@ -69,7 +66,7 @@ class Http2Transport:
                 headers=dict(self._server.metadata()),
             )
         if compression:
-            parts = [await asyncio.to_thread(compressed, parts, compression)]
+            parts = [await in_thread(until, compressed, parts, compression)]
         start = prefix(sum(len(part) for part in parts), compressed=bool(compression))
         body = [start, *parts]
         try:
@@ -77,9 +74,9 @@ class Http2Transport:
         except Unseen:
             answer, chunks = await self._ask(fields, body, until)
         encoding = answer.get("grpc-encoding", "")
-        if sum(map(len, chunks)) < LARGE:
+        if encoding in ("", "identity"):  # a thread would hold up the loop as much: copying is done under the lock
             return message_of(chunks, encoding)
-        return await asyncio.to_thread(message_of, chunks, encoding)
+        return await in_thread(until, message_of, chunks, encoding)
 
     async def _ask(self, fields: bytes, body: Sequence[bytes | memoryview], until: float) -> Answer:
         connection = self._connection
@@ -120,8 +117,7 @@ class Http2Transport:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection,
-                    self._host.strip("[]"),
-                    self._port,
+                    sock=await connected_socket(self._host, self._port),
                     ssl=self._secure,
                     server_hostname=server_name(self._server) if self._secure is not None else None,
                     ssl_shutdown_timeout=GOODBYE_SECONDS if self._secure is not None else None,
@@ -153,9 +149,10 @@ class Http2Transport:
         self._leaving.clear()
 
 
-def reason(error: OSError | UnicodeError) -> str:
-    """Why a connection cannot be made, in the words of the system; several addresses may have failed."""
-    if isinstance(error, (socket.gaierror, ssl.SSLError)):
-        return error.strerror or str(error)
-    numbers = [getattr(error, "errno", None) or 0, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
-    return ", ".join({os.strerror(number): None for number in numbers if number}) or str(error)
+async def in_thread(until: float, work: Callable[..., bytes], *given: Any) -> bytes:
+    """Do work beside the event loop; its threads may be busy until the deadline."""
+    try:
+        async with asyncio.timeout(until - monotonic()):
+            return await asyncio.to_thread(work, *given)
+    except TimeoutError:
+        raise too_late() from None
