@@ -1,4 +1,7 @@
-"""A proxy for TCP that is a bad network: it delays, throttles, holds, cuts and refuses."""
+"""A proxy for TCP that is a bad network: it delays, throttles, holds, cuts and refuses.
+
+It is slower than no proxy: where a client must have no reason to prefer the other server, both have one.
+"""
 
 from __future__ import annotations
 

@@ -34,9 +34,11 @@ class Stage:
         self.servers, self.way, self.reference = servers, way, reference
         self.first, self.second = (each.address for each in servers)
 
-    async def play(self, name: str, harm: Faults, *, first: str = "", rounds: int = 4, **options: Any) -> Outcome:
-        """Run the job; `first` is who is asked in place of the first server."""
-        asked = [first or self.first, self.second]
+    async def play(
+        self, name: str, harm: Faults, *, first: str = "", second: str = "", rounds: int = 4, **options: Any
+    ) -> Outcome:
+        """Run the job; `first` and `second` are who is asked in place of the servers."""
+        asked = [first or self.first, second or self.second]
         return await play(name, EVENTS, asked, harm, reference=self.reference, way=self.way, rounds=rounds, **options)
 
 
@@ -61,26 +63,29 @@ async def frozen(stage: Stage) -> Outcome:
 
 
 async def refused(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
+    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
         harm = faults.refuse(proxy, stage.first, 3, 2.0)
-        return await stage.play("refuse", harm, first=proxy.address, rounds=3)
+        return await stage.play("refuse", harm, first=proxy.address, second=other.address, rounds=3)
 
 
 async def late(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
+    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
         await proxy.refuse()
-        return await stage.play("refuse at the start", faults.late(proxy, stage.first), first=proxy.address)
+        harm = faults.late(proxy, stage.first)
+        return await stage.play("refuse at the start", harm, first=proxy.address, second=other.address)
 
 
 async def held(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
+    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
         harm = faults.hold(proxy, stage.first, 2, SILENT)
-        return await stage.play("hold all bytes", harm, first=proxy.address, rounds=2, timeout=DEADLINE)
+        asked = {"first": proxy.address, "second": other.address}
+        return await stage.play("hold all bytes", harm, **asked, rounds=2, timeout=DEADLINE)
 
 
 async def cut(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
-        return await stage.play("cut", faults.cut(proxy, stage.first, 20), first=proxy.address, rounds=20)
+    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
+        harm = faults.cut(proxy, stage.first, 20)
+        return await stage.play("cut", harm, first=proxy.address, second=other.address, rounds=20)
 
 
 async def delayed(stage: Stage) -> Outcome:

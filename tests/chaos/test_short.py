@@ -78,9 +78,9 @@ async def test_a_server_frozen_for_longer_than_the_deadline_costs_no_event(
 async def test_connections_that_are_refused_cost_no_event(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy:
+    async with Proxy(calm[0]) as proxy, Proxy(calm[1]) as other:
         harm = faults.refuse(proxy, calm[0], 2, 0.5)
-        addresses = [proxy.address, calm[1]]
+        addresses = [proxy.address, other.address]
         note += [await play("refuse", EVENTS, addresses, harm, reference=reference, way=way, rounds=2)]
     assert max(note[0].back) < BACK
 
@@ -89,9 +89,9 @@ async def test_connections_that_are_refused_cost_no_event(
 async def test_connections_that_are_cut_cost_no_event(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy:
+    async with Proxy(calm[0]) as proxy, Proxy(calm[1]) as other:
         harm = faults.cut(proxy, calm[0], 5)
-        addresses = [proxy.address, calm[1]]
+        addresses = [proxy.address, other.address]
         note += [await play("cut", EVENTS, addresses, harm, reference=reference, way=way, rounds=5)]
     assert max(note[0].back) < BACK
 

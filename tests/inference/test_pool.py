@@ -12,8 +12,8 @@ from virtual_time import in_virtual_time
 
 from eventbraid.errors import ServerBusy, ServerUnavailable
 from eventbraid.inference import pool as pools
-from eventbraid.inference.endpoint import Served
 from eventbraid.inference.pool import Pool, Serving, Wish
+from eventbraid.inference.served import Served
 from eventbraid.kserve import ModelMetadata
 
 SOON = 10.0
@@ -427,3 +427,22 @@ def test_a_silent_server_is_asked_whether_it_lives_where_another_has_its_models(
 
     test()
     assert one.asked("ServerLive") == asked
+
+
+@in_virtual_time
+async def test_a_server_that_was_slow_once_is_asked_again_before_long() -> None:
+    scene = Scene(Scripted("a"), Scripted("b"))
+    for each, seconds in zip(scene.serving.served, (0.001, 0.1), strict=True):
+        each.take(4)
+        each.took(seconds)
+        scene.give(each)
+    asked = []
+    for _ in range(100):
+        asked.append(await scene.take())
+        asked[-1].took(0.001)
+        scene.give(asked[-1])
+        await asyncio.sleep(0.1)
+    slow = [number for number, each in enumerate(asked) if each.name == "b"]
+    assert 60 < slow[0] < 75  # log2(100) half-lives
+    assert len(slow) > 5
+    await scene.end()

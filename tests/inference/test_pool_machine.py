@@ -44,6 +44,8 @@ class Asked:
     value: float
     count: int
     until: float
+    bounded: bool
+    """It has but so many tries."""
     task: asyncio.Task[Tensors]
 
 
@@ -87,7 +89,8 @@ class Requests(RuleBasedStateMachine):
             assert self.client is not None
             value = float(len(self.asked) + 1)
             task = asyncio.create_task(self.client.infer("m", rows(count, value), **options))
-            self.asked.append(Asked(value, count, self.time.loop.now + options["timeout"], task))
+            until = self.time.loop.now + options["timeout"]
+            self.asked.append(Asked(value, count, until, "tries" in options, task))
             await asyncio.sleep(0)
 
         self.run(begin())
@@ -181,9 +184,10 @@ class Requests(RuleBasedStateMachine):
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     async def end_well(self, client: TritonClient) -> None:
-        """All servers are there again and answer: so must be all requests that have time left, and new ones."""
-        now = self.time.loop.now
-        hopeful = [each for each in self.asked if self.patient and not each.task.done() and each.until > now + 3]
+        """All servers are there again and answer: so are all requests that have time and tries left, and new ones."""
+        soon = self.time.loop.now + 3
+        left = [each for each in self.asked if self.patient and not each.task.done()]
+        hopeful = [each for each in left if each.until > soon and not each.bounded]
         for number, server in enumerate(self.servers):
             self.come_back(number)
             server.at_once = Held.succeed

@@ -19,20 +19,20 @@ from eventbraid.errors import (
     ServerTimeout,
     ServerUnavailable,
 )
-from eventbraid.inference.account import Account, Statistics
+from eventbraid.inference.account import Statistics
 from eventbraid.inference.health import Health, probe_pause
 from eventbraid.inference.limits import AdaptiveLimit, Slots
 from eventbraid.inference.retry import server_error
+from eventbraid.inference.served import Served
 from eventbraid.inference.transport import Transport, TransportError
 from eventbraid.kserve import ModelMetadata
-from eventbraid.kserve.shared import output_sizes
 from eventbraid.kserve.wire import metadata_from, protocol
 from eventbraid.whereabouts import waiting_on
 
 if TYPE_CHECKING:
     from eventbraid.inference.servers import Server
 
-__all__ = ["Connect", "Endpoint", "Served"]
+__all__ = ["Connect", "Endpoint"]
 
 Connect = Callable[["Server"], Transport]
 
@@ -42,79 +42,6 @@ START: Final = 64
 """Requests that a server is given at once at first."""
 MOST_BYTES: Final = 256 << 20
 """Bytes of tensors on their way to one server at most, where the user sets no bound."""
-MOST_BLAME: Final = 64
-"""By how much a server whose answers are no good seems slower than it is, at most."""
-MOST_SIZES: Final = 1024
-"""Kinds of requests whose answers' sizes are remembered: every event may have rows of its own."""
-SMOOTHING: Final = 0.1
-"""Weight of the newest latency in the mean."""
-
-
-class Served:
-    """A model on a server."""
-
-    __slots__ = ("_blame", "_mean", "_sizes", "account", "before", "endpoint", "key", "metadata", "ready")
-
-    def __init__(self, endpoint: Endpoint, key: tuple[str, str], metadata: ModelMetadata) -> None:
-        self.endpoint = endpoint
-        self.key = key
-        self.metadata = metadata
-        self._mean = 0.0
-        self._blame = 1
-        self._sizes: dict[tuple[int, tuple[str, ...]], dict[str, int]] = {}
-        self.ready = True
-        self.account = Account()
-        self.before: Statistics | None = None
-        """What the server said of the model at the start; None where it says nothing."""
-
-    @property
-    def name(self) -> str:
-        """The server's name."""
-        return self.endpoint.name
-
-    @property
-    def outstanding(self) -> int:
-        """Requests that the server has, of all models."""
-        return self.endpoint.outstanding
-
-    def describe(self, metadata: ModelMetadata) -> None:
-        """Take what the server says of the model now."""
-        self.metadata, self.ready = metadata, True
-        self._mean, self._blame = 0.0, 1  # it may be another one than before
-        self._sizes.clear()
-
-    def took(self, seconds: float) -> None:
-        """Take the latency of an answer into account."""
-        self.account.latency.add(seconds)
-        self._mean += (seconds - self._mean) * SMOOTHING if self._mean else seconds
-
-    @property
-    def latency(self) -> float:
-        """Seconds that an answer took of late, many times over where answers were no good; 0 where none is known."""
-        return self._mean * self._blame
-
-    def output_sizes(self, rows: int, outputs: tuple[str, ...]) -> dict[str, int]:
-        """Bytes of each output, all or those named, of a request of so many rows; 0 where nobody can know."""
-        key = (rows, outputs)
-        sizes = self._sizes.get(key)
-        if sizes is None:
-            if len(self._sizes) >= MOST_SIZES:
-                self._sizes.clear()
-            sizes = output_sizes(self.metadata, rows if self.metadata.max_batch else None, outputs)
-            self._sizes[key] = sizes
-        return sizes
-
-    def failed(self) -> None:
-        """An answer was no good: others are asked before."""
-        self._blame = min(2 * self._blame, MOST_BLAME)
-
-    def did_well(self) -> None:
-        """An answer was good."""
-        if self._blame > 1:
-            self._blame //= 2
-
-    def __repr__(self) -> str:
-        return f"Served({self.key[0]!r} at {self.name}, {self.latency * 1e3:.3f} ms)"
 
 
 class Endpoint:
@@ -160,9 +87,8 @@ class Endpoint:
         """True where it has room for a request of that size."""
         return self.slots.free(nbytes)
 
-    def take(self, nbytes: int) -> None:
+    def take(self, nbytes: int, now: float) -> None:
         """A request of that size is on its way."""
-        now = monotonic()
         if not self.outstanding:
             self.health.heard = now
         self.outstanding += 1

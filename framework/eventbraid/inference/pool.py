@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from eventbraid.errors import ServerBusy, ServerUnavailable
 from eventbraid.inference.account import Statistics
 from eventbraid.inference.choice import choose
-from eventbraid.inference.endpoint import Connect, Endpoint, Served
+from eventbraid.inference.endpoint import Connect, Endpoint
 from eventbraid.inference.health import FROZEN_AFTER
+from eventbraid.inference.served import Served
 from eventbraid.kserve import ModelMetadata
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Pool:
         free = [each for each in ready if each.endpoint not in held and each.endpoint.free(wish.nbytes)]
         served = choose(free, self._draw, preferred=wish.preferred, avoid=wish.avoid)
         if served is not None:
-            served.endpoint.take(wish.nbytes)
+            served.take(wish.nbytes)
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(FROZEN_AFTER / 2, self._look)
         return served
