@@ -290,7 +290,7 @@ def test_the_server_ends_when_its_parent_dies(repository: Path, number: signal.S
         ({"m/config.pbtxt": ""}, "m: has no version"),
         ({"m/1/other": ""}, "m/1/model.onnx: is missing"),
         ({"m/1/model.onnx": "garbage"}, "m/1/model.onnx: cannot be loaded"),
-        ({"m/1/model.onnx": "sum", "m/config.pbtxt": "max_batch_size: x"}, "config.pbtxt: cannot be read"),
+        ({"m/1/model.onnx": "sum", "m/config.pbtxt": "max_batch_size: x"}, "config.pbtxt:1:17: cannot be read"),
         ({"m/1/model.onnx": "sum", "m/config.pbtxt": 'name: "n"'}, "names the model 'n', but its folder is 'm'"),
         (
             {"m/1/model.onnx": "sum", "m/config.pbtxt": 'input { name: "y" data_type: TYPE_FP32 dims: [-1, 3] }'},

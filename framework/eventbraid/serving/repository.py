@@ -1,18 +1,29 @@
-"""A model repository in Triton's layout: `name/config.pbtxt` (may be left out) and `name/1/model.onnx`."""
+"""A model repository in Triton's layout: `name/config.pbtxt` and `name/1/model.onnx` or `name/1/model.py`."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from eventbraid.errors import ConfigurationError, Fault, need_extra
+from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.config import model_config, parse_config
+from eventbraid.kserve.places import places_of
+from eventbraid.serving.checking import Configuration, type_number
+from eventbraid.serving.folders import (
+    MODEL_FILES,
+    contents,
+    file_faults,
+    has_own_signature,
+    model_faults,
+    python_faults,
+    versions_of,
+)
 from eventbraid.serving.session import Session
 
 __all__ = ["ModelEntry", "Repository", "known_repositories"]
@@ -32,6 +43,8 @@ _ONNX_TYPES = {
     "tensor(double)": "FP64",
     "tensor(string)": "BYTES",
 }
+_CONFIGURATION = re.compile(r"config\w*\.(pbtxt?|prototxt|txt)(\.txt)?", re.IGNORECASE)
+"""A file that was probably meant to be config.pbtxt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +78,28 @@ class Repository:
     @classmethod
     def open(cls, folders: Sequence[str | Path]) -> Repository:
         """Read all models, without keeping any network in memory."""
+        repository, faults = cls.survey(folders)
+        if faults:
+            raise ConfigurationError(faults, "the model repository")
+        return repository
+
+    @classmethod
+    def survey(cls, folders: Sequence[str | Path]) -> tuple[Repository, list[Fault]]:
+        """The models that are right, and every fault of the others."""
         faults: list[Fault] = []
         models: dict[str, ModelEntry] = {}
         for folder in {Path(each).resolve(): Path(each) for each in folders}.values():  # one given twice is one
-            if not folder.is_dir():
-                faults.append(Fault(str(folder), "is no folder with models"))
-                continue
-            entries = [
-                each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(("_", "."))
-            ]
-            if not entries:
-                faults.append(Fault(str(folder), "holds no model", "expected NAME/1/model.onnx"))
+            try:
+                entries, found = contents(folder)
+            except OSError as error:
+                entries, found = [], [_unread(error, folder)]
+            faults += found
             for entry in entries:
                 try:
                     model = _read(entry)
+                except OSError as error:
+                    faults.append(_unread(error, entry))
+                    continue
                 except ConfigurationError as error:
                     faults += error.faults
                     continue
@@ -87,9 +108,7 @@ class Repository:
                         Fault(str(entry), f"is a second model {model.name!r}, after {models[model.name].file}")
                     )
                 models.setdefault(model.name, model)
-        if faults:
-            raise ConfigurationError(faults, "the model repository")
-        return cls(tuple(models.values()))
+        return cls(tuple(models.values())), faults
 
 
 def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
@@ -103,42 +122,66 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
 
 
 def _read(folder: Path) -> ModelEntry:
-    versions = sorted((int(each.name) for each in folder.iterdir() if re.fullmatch("[0-9]+", each.name)), reverse=True)
-    if not versions:
-        raise ConfigurationError("has no version", str(folder))
-    file = folder / str(versions[0]) / "model.onnx"
-    if not file.is_file():
-        raise ConfigurationError("is missing", str(file))
-    config = _config(folder / "config.pbtxt")
-    if config.name and config.name != folder.name:
-        raise ConfigurationError(
-            f"names the model {config.name!r}, but its folder is {folder.name!r}", str(folder / "config.pbtxt")
-        )
-    config.name = folder.name
-    inputs, outputs = _signature(file)
-    _complete(config, inputs, outputs, folder)
-    version = str(versions[0])
-    return ModelEntry(
-        folder.name,
-        version,
-        file,
-        config,
-        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config),
-    )
-
-
-def _config(file: Path) -> Any:
-    if not file.exists():
-        return model_config()
+    """A model; raises `ConfigurationError` with all that is wrong with it, `OSError` where a file cannot be read."""
+    if faults := model_faults(folder):
+        raise ConfigurationError(faults, str(folder))
+    versions = versions_of(folder)
+    files, unread = _configuration(folder / "config.pbtxt")
+    faults = unread + files.faults(folder.name, versions)
+    backend = files.back_end(folder / str(versions[0]))
+    if backend not in MODEL_FILES:
+        raise ConfigurationError(faults, str(folder))
+    missing = [fault for each in versions for fault in file_faults(folder / str(each) / MODEL_FILES[backend])]
+    file, version = folder / str(versions[0]) / MODEL_FILES[backend], str(versions[0])
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
     try:
-        return parse_config(file.read_text(), str(file))
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"cannot be read: {error}", str(file)) from error
+        if not missing:
+            if backend == "python":
+                faults += python_faults(file) or ([] if unread or has_own_signature(file) else files.unsigned())
+                inputs, outputs = files.signature()
+            else:
+                inputs, outputs = _signature(file)
+                faults += files.contradictions(inputs, outputs)
+    except ConfigurationError as error:
+        faults += error.faults
+    if faults := [*missing, *faults]:
+        raise ConfigurationError(faults, str(folder))
+    config = files.config
+    config.name, config.backend = folder.name, backend
+    if backend == "onnxruntime":
+        _complete(config, inputs, outputs)
+    metadata = ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config)
+    return ModelEntry(folder.name, version, file, config, metadata)
+
+
+def _configuration(file: Path) -> tuple[Configuration, list[Fault]]:
+    """A config.pbtxt, an empty one where there is none or it cannot be read, and why not."""
+    faults: list[Fault] = []
+    if file.is_symlink() or file.exists():
+        faults = file_faults(file)
+        try:
+            text = "" if faults else file.read_text("utf-8")
+            return Configuration(parse_config(text, str(file)), file, places_of(text)), faults
+        except UnicodeDecodeError as error:
+            faults = [Fault(str(file), f"cannot be read: it is no text in UTF-8: {error}")]
+        except ConfigurationError as error:
+            faults = [*error.faults]
+    elif near := [each for each in file.parent.iterdir() if _CONFIGURATION.fullmatch(each.name) and each.is_file()]:
+        faults = [Fault(str(near[0]), "is not read", f"call it {file.name}")]
+    return Configuration(model_config(), file, {}), faults
 
 
 def _signature(file: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     session = Session(file)
-    return _specs(session.inputs), _specs(session.outputs)
+    inputs, outputs = _specs(session.inputs), _specs(session.outputs)
+    if faults := [
+        Fault(str(file), f"{spec} has a type that the protocol cannot carry", f"expected {', '.join(_ONNX_TYPES)}")
+        for spec in (*inputs, *outputs)
+        if spec.dtype not in _ONNX_TYPES.values()
+    ]:
+        raise ConfigurationError(faults, str(file))
+    return inputs, outputs
 
 
 def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
@@ -152,52 +195,14 @@ def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
     )
 
 
-def _complete(config: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], folder: Path) -> None:
-    """Fill in what the configuration leaves out; raise where it contradicts the model."""
-    where = str(folder / "config.pbtxt")
-    batched = config.max_batch_size > 0
-    faults = [
-        Fault(where, f"{sort} {what}")
-        for sort, given, specs in (("input", config.input, inputs), ("output", config.output, outputs))
-        for what in _contradictions(given, specs, batched)
-    ]
-    if batched and any(not spec.shape or spec.shape[0] != -1 for spec in (*inputs, *outputs)):
-        faults.append(Fault(where, "max_batch_size needs a model whose first dimension is variable"))
-    if faults:
-        raise ConfigurationError(faults, where)
-    config.backend = config.backend or "onnxruntime"
+def _complete(config: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    """Fill in what the configuration leaves out."""
     config.platform = config.platform or "onnxruntime_onnx"
     for given, specs in ((config.input, inputs), (config.output, outputs)):
         for spec in () if given else specs:
-            dims = spec.shape[1:] if batched else spec.shape
-            given.add(name=spec.name, data_type=_type_number(spec.dtype), dims=dims)
+            dims = spec.shape[1:] if config.max_batch_size > 0 else spec.shape
+            given.add(name=spec.name, data_type=type_number(spec.dtype), dims=dims)
 
 
-def _contradictions(given: Sequence[Any], specs: Sequence[TensorSpec], batched: bool) -> Iterator[str]:
-    """Where the tensors of a configuration are not those of the model."""
-    have = {spec.name: spec for spec in specs}
-    for tensor in given:
-        spec = have.pop(tensor.name, None)
-        if spec is None:
-            yield f"{tensor.name!r} is not in the model, which has {', '.join(map(str, specs))}"
-            continue
-        if tensor.data_type != _type_number(spec.dtype):
-            yield f"{tensor.name!r} is {_type_name(tensor.data_type)}, but the model has {spec}"
-        dims = (-1, *tensor.dims) if batched else tuple(tensor.dims)
-        if len(dims) != len(spec.shape) or any(
-            -1 not in pair and pair[0] != pair[1] for pair in zip(dims, spec.shape, strict=True)
-        ):
-            shape = f"[{','.join(map(str, dims))}]" + (" with its batch" if batched else "")
-            yield f"{tensor.name!r} has dims {shape}, but the model has {spec}"
-    if given:
-        yield from (f"{name!r} of the model is missing" for name in have)
-
-
-def _type_name(number: int) -> str:
-    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", "reading a model's config.pbtxt")
-    return str(messages.DataType.Name(number))
-
-
-def _type_number(dtype: str) -> int:
-    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", "reading a model's config.pbtxt")
-    return int(messages.DataType.Value(f"TYPE_{dtype.replace('BYTES', 'STRING')}"))
+def _unread(error: OSError, path: Path) -> Fault:
+    return Fault(str(error.filename or path), f"cannot be read: {error.strerror}")

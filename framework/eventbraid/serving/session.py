@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.kserve import Tensors
+from eventbraid.serving.checking import load_fault
 
 __all__ = ["Session"]
 
@@ -27,7 +28,7 @@ class Session:
         try:
             self._session: Any = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise ConfigurationError(f"cannot be loaded: {str(error).splitlines()[0]}", str(file)) from error
+            raise ConfigurationError([load_fault(file, str(error))], str(file)) from error
 
     @property
     def inputs(self) -> Sequence[Any]:
