@@ -1,4 +1,4 @@
-"""The embedded server: the KServe v2 protocol over grpc.aio, for ONNX and Python models. For development, not production."""
+"""The embedded server: the KServe v2 protocol over grpc.aio. For development, not production."""
 
 from __future__ import annotations
 
