@@ -15,6 +15,8 @@ __all__ = ["cut", "peer_of"]
 
 DESCRIPTORS: Final = Path("/dev/fd")
 """Those of this process, on Linux and macOS."""
+IN_IPV6: Final = "::ffff:"
+"""Before an address of IPv4 on a socket for both."""
 AT_ONCE: Final = struct.pack("ii", 1, 0)
 """What is not sent yet is thrown away, and the other side told of a reset."""
 
@@ -46,10 +48,14 @@ def _ends(descriptor: int, peer: tuple[str, int]) -> bool:
     end = socket.socket(fileno=descriptor)
     try:
         with suppress(OSError):
-            if end.family in (socket.AF_INET, socket.AF_INET6) and end.getpeername()[:2] == peer:
+            if end.family in (socket.AF_INET, socket.AF_INET6) and _plain(*end.getpeername()[:2]) == peer:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                 end.shutdown(socket.SHUT_RDWR)
                 return True
         return False
     finally:
         end.detach()
+
+
+def _plain(host: str, port: int) -> tuple[str, int]:
+    return host.removeprefix(IN_IPV6), port

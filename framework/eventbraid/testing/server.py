@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Self
@@ -48,9 +49,10 @@ class FaultyServer:
         *,
         port: int = 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._target, self._port = check_address(target), port
-        self._script, self._sleep = script_of(faults), sleep
+        self._script, self._sleep, self._now = script_of(faults), sleep, now
         self._disturbance: Disturbance | None = None
         self.address = ""
 
@@ -72,7 +74,7 @@ class FaultyServer:
 
     async def __aenter__(self) -> Self:
         grpc: Any = need_extra("grpc", "inference", "a server with faults")
-        self._disturbance = Disturbance(self._script, sleep=self._sleep)
+        self._disturbance = Disturbance(self._script, sleep=self._sleep, now=self._now)
         self._channel = grpc.aio.insecure_channel(self._target, options=CHANNEL_OPTIONS)
         self._server = grpc.aio.server(interceptors=[self._disturbance.interceptor()], options=SERVER_OPTIONS)
         self._server.add_generic_rpc_handlers((_forwarding(grpc, self._channel),))
