@@ -31,7 +31,8 @@ class Disturbance:
     """Disturbs the calls of a server by a script, which can be another one at any time.
 
     `grpc.aio.server(interceptors=[disturbance.interceptor()])`; `release()` ends what was to stay without an answer,
-    so that the server can drain, and `async with` does that at its end.
+    so that the server can drain. As `async with` within the server's time it does that at its end, and a slow start
+    counts from its beginning.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Disturbance:
         self._grpc: Any = need_extra("grpc", "inference", "a server with faults")
 
     async def __aenter__(self) -> Self:
+        self._since = self._now()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -166,7 +168,7 @@ def _lied(call: str, answer: bytes, lie: Lie) -> bytes:
         read = _read("ModelInferResponse", answer)
         return answer if read is None else lie(read)
     read = _read("ModelStreamInferResponse", answer)
-    if read is None or not read.HasField("infer_response"):
+    if read is None or read.error_message or not read.HasField("infer_response"):
         return answer
     told = lie(read.infer_response)
     return bytes((INFER_RESPONSE,)) + varint(len(told)) + told
