@@ -39,6 +39,9 @@ def serve(
     token: Annotated[
         str, typer.Option(envvar=SERVER_TOKEN_VARIABLE, help="that every call must have (authorization: Bearer TOKEN)")
     ] = "",
+    faults: Annotated[
+        Path | None, typer.Option(help="a script of faults, TOML: which requests are late, refused, lied to")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Serve models on 127.0.0.1 until interrupted: an embedded server for development, not for production."""
@@ -62,6 +65,11 @@ def serve(
         metrics = f", metrics at {shown}" if shown else ""
         console().print(f"serving {', '.join(names)} at 127.0.0.1:{where.port}{metrics}; Ctrl-C ends it")
 
+    script = None
+    if faults is not None:
+        from eventbraid.testing import Script
+
+        script = Script.read(faults)
     options = Options(
         port=port,
         latency=parse_duration(latency),
@@ -71,4 +79,4 @@ def serve(
         tls=tls_of(tls_cert, tls_key, tls_client_roots),
         token=token,
     )
-    serve_models(folders, options, ready=ready)
+    serve_models(folders, options, faults=script, ready=ready)

@@ -10,11 +10,14 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from eventbraid.testing.script import Faults
 
 __all__ = ["EmbeddedServer"]
 
@@ -30,6 +33,7 @@ class EmbeddedServer:
     `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
     bytes, half of the machine's where nothing is said.
+    With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
@@ -44,6 +48,7 @@ class EmbeddedServer:
         threads: int = 1,
         metrics_port: int | None = None,
         most_memory: int | None = None,
+        faults: Faults | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
@@ -55,6 +60,10 @@ class EmbeddedServer:
             self._command.append(f"--metrics-port={metrics_port}")
         if most_memory is not None:
             self._command.append(f"--most-memory={most_memory}")
+        if faults is not None:
+            from eventbraid.testing.script import script_of
+
+            self._command.append(f"--faults={script_of(faults).to_json()}")
         if tls is not None:
             self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
             self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []

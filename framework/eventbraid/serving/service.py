@@ -1,4 +1,4 @@
-"""The calls of the KServe v2 protocol, on tritonclient's generated servicer: a process can register only one."""
+"""The calls of the KServe v2 protocol, on tritonclient's own generated servicer: a process can register it only once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class Service:
     def register(self, server: Any) -> None:
         """Let a server answer with this service; requests for inference come and go as bytes."""
         grpc = self._grpc
-        infer = grpc.unary_unary_rpc_method_handler(self._infer)
         generated = need_extra("tritonclient.grpc.service_pb2_grpc", "inference", "serving models")
         servicer: Any = generated.GRPCInferenceServiceServicer()
         calls: dict[str, Callable[[Any], Awaitable[Any]]] = {
@@ -56,7 +55,8 @@ class Service:
             setattr(servicer, name, self._guarded(call))
         servicer.ModelStreamInfer = self._stream
         generated.add_GRPCInferenceServiceServicer_to_server(servicer, server)
-        server.add_registered_method_handlers(NAME, {"ModelInfer": infer})  # in place of the servicer's
+        # After those of the servicer, which it replaces.
+        server.add_registered_method_handlers(NAME, {"ModelInfer": grpc.unary_unary_rpc_method_handler(self._infer)})
 
     def _guarded(self, call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
         """The same with the status of what goes wrong."""
@@ -80,7 +80,7 @@ class Service:
             await self._link.there(len(data))
             answer = await self._inferring.answer(data)
             await self._link.back(len(answer))
-        except Exception as error:  # it is the request's
+        except Exception as error:  # noqa: BLE001  # it is the request's
             await self._abort(context, error)
             raise AssertionError("abort raises") from error
         return answer
