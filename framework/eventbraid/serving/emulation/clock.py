@@ -1,0 +1,106 @@
+"""How long an emulated GPU takes, and when it has the time. The standard library alone: Triton runs this file too."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+__all__ = ["Clock", "FileClock", "ServiceTime", "end_of", "ready_after"]
+
+FREE_AT: Final = struct.Struct("d")
+HAND_OVER: Final = 0.25
+"""Of a batch's time: what passes at most between two batches on a GPU that is not idle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTime:
+    """What a batch takes on one GPU, in seconds: `t0` and `per_row` for each of its rows."""
+
+    t0: float
+    per_row: float
+    most: int = 0
+    """Rows of one pass over the GPU: a larger batch makes several passes, each with its t0. 0: one pass for any."""
+
+    def seconds(self, rows: int) -> float:
+        """The time of a batch of so many rows."""
+        passes = max(1, -(-rows // self.most)) if self.most else 1
+        return passes * self.t0 + rows * self.per_row
+
+
+def end_of(free_at: float, ready: float, seconds: float) -> float:
+    """When a batch ends that was `ready` to begin, on a GPU that has time from `free_at` on."""
+    return max(free_at, ready) + seconds
+
+
+def ready_after(now: float, answered: float, end: float, seconds: float) -> float:
+    """Since when a batch was ready whose requests do not say when they came.
+
+    It was waiting while the one before was executed, which was over at `end` and `answered` thereafter, if it is
+    there at once; else it has come now.
+    """
+    return end if now - answered < HAND_OVER * seconds else now
+
+
+class Clock:
+    """The emulated time of one GPU, which executes one batch at a time, in the order in which they are taken.
+
+    A batch that was waiting begins when the one before ended on this clock, however late the thread is told; so a
+    loaded GPU loses nothing between two batches.
+    """
+
+    def __init__(
+        self, now: Callable[[], float] = time.perf_counter, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self.now = now
+        self._sleep = sleep
+        self._lock = Lock()
+        self._free_at = -inf
+
+    def take(self, ready: float, seconds: float) -> float:
+        """Take the GPU's next `seconds` from when the batch was `ready`; returns when they end."""
+        with self._lock:
+            self._free_at = end_of(self._free_at, ready, seconds)
+            return self._free_at
+
+    def wait(self, end: float) -> None:
+        """Sleep until then; not at all where that is over."""
+        while (left := end - self.now()) > 0:
+            self._sleep(left)
+
+
+class FileClock(Clock):
+    """The clock of a GPU that processes share: a file holds from when on it has time, and is locked."""
+
+    def __init__(
+        self,
+        file: Path,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__(now, sleep)
+        self._file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def take(self, ready: float, seconds: float) -> float:
+        """The same among all processes."""
+        import fcntl  # not on Windows, which has no Triton
+
+        with self._lock:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                data = os.pread(self._file, FREE_AT.size, 0)
+                end = end_of(FREE_AT.unpack(data)[0] if data else -inf, ready, seconds)
+                os.pwrite(self._file, FREE_AT.pack(end), 0)
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        return end
+
+    def close(self) -> None:
+        """Close the file; the clock goes on for others."""
+        os.close(self._file)
