@@ -65,7 +65,7 @@ class TritonPythonModel:
         if self.gpu is None or not alive:
             replies = self.replies(alive)
         else:
-            self.gpu.begin(sum(each.rows for each in alive))
+            self.gpu.begin(alive)
             replies = self.replies(alive)
             self.gpu.end()
         answers = iter(replies)
@@ -148,10 +148,12 @@ class Gpu:
         self.started = 0.0
         self.rows = self.slow = 0
 
-    def begin(self, rows: int) -> None:
-        """A batch of so many rows is here."""
-        self.started, self.rows, self.seconds = time.monotonic(), rows, self.service.seconds(rows)
-        ready = self.ready_after(self.started, self.answered, self.over, self.seconds)
+    def begin(self, asked: Sequence[Asked]) -> None:
+        """A batch is here."""
+        self.started, self.rows = time.monotonic(), sum(each.rows for each in asked)
+        self.seconds = self.service.seconds(self.rows)
+        size = sum(array.nbytes for each in asked for array in each.inputs.values())
+        ready = self.ready_after(self.started, self.answered, self.over, self.seconds, size)
         self.over = self.clock.take(ready, self.seconds)
 
     def end(self) -> None:

@@ -15,8 +15,9 @@ from typing import Final
 __all__ = ["Clock", "FileClock", "ServiceTime", "end_of", "ready_after"]
 
 FREE_AT: Final = struct.Struct("d")
-HAND_OVER: Final = 0.25
-"""Of a batch's time: what passes at most between two batches on a GPU that is not idle."""
+HAND_OVER_SECONDS: Final = 3e-3
+COPIED_BYTES_PER_SECOND: Final = 1e9
+"""What passes between two batches when the second one was waiting; measured on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,14 @@ def end_of(free_at: float, ready: float, seconds: float) -> float:
     return max(free_at, ready) + seconds
 
 
-def ready_after(now: float, answered: float, end: float, seconds: float) -> float:
-    """Since when a batch was ready whose requests do not say when they came.
+def ready_after(now: float, answered: float, end: float, seconds: float, size: int) -> float:
+    """Since when a batch was ready, of `size` bytes, whose requests do not say when they came.
 
     It was waiting while the one before was executed, which was over at `end` and `answered` thereafter, if it is
-    there at once; else it has come now.
+    there as soon as it can be handed over, and within half of its time; else it has come now.
     """
-    return end if now - answered < HAND_OVER * seconds else now
+    hand_over = HAND_OVER_SECONDS + size / COPIED_BYTES_PER_SECOND
+    return end if now - answered < min(hand_over, seconds / 2) else now
 
 
 class Clock:

@@ -1,0 +1,111 @@
+"""When an emulated GPU is busy, whatever the threads that serve it are told late."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fake_time import FakeTime
+
+from eventbraid.serving.emulation.clock import Clock, FileClock, ServiceTime, end_of, ready_after
+
+SECONDS = st.floats(1e-4, 10)
+BATCHES = st.lists(st.tuples(st.floats(0, 100), SECONDS), min_size=1, max_size=30)
+
+
+@given(BATCHES)
+def test_a_gpu_executes_one_batch_at_a_time(batches: list[tuple[float, float]]) -> None:
+    clock, before = Clock(), 0.0
+    for ready, seconds in batches:
+        end = clock.take(ready, seconds)
+        assert end - seconds >= before - 1e-9
+        before = end
+
+
+@given(BATCHES)
+def test_no_batch_begins_before_it_is_ready_nor_later_than_it_must(batches: list[tuple[float, float]]) -> None:
+    clock, free_at = Clock(), 0.0
+    for ready, seconds in batches:
+        end = clock.take(ready, seconds)
+        assert end == max(free_at, ready) + seconds
+        free_at = end
+
+
+@given(SECONDS, st.floats(0, 1))
+def test_an_idle_gpu_begins_at_once(seconds: float, idle: float) -> None:
+    assert end_of(5.0, 5.0 + idle, seconds) == 5.0 + idle + seconds
+
+
+@given(st.floats(1e-3, 1), st.floats(0, 0.2), st.integers(2, 50))
+def test_a_loaded_gpu_loses_nothing_although_its_thread_wakes_late(seconds: float, late: float, count: int) -> None:
+    time = FakeTime(late)
+    clock = Clock(time.now, time.sleep)
+    for _ in range(count):
+        clock.wait(clock.take(0.0, seconds))
+    assert time.now() >= count * seconds * (1 - 1e-9)
+    assert time.now() <= count * seconds * (1 + 1e-9) + late
+
+
+def test_who_waits_for_what_is_over_does_not_sleep() -> None:
+    time = FakeTime()
+    Clock(time.now, time.sleep).wait(0.0)
+    assert time.slept == []
+
+
+@given(st.integers(0, 100_000), st.integers(1, 1000))
+def test_a_batch_beyond_one_pass_takes_as_long_as_its_passes(rows: int, most: int) -> None:
+    alone, whole = ServiceTime(2.0, 0.5), ServiceTime(2.0, 0.5, most)
+    passes = [most] * (rows // most) + ([rows % most] if rows % most or not rows else [])
+    assert whole.seconds(rows) == pytest.approx(sum(alone.seconds(each) for each in passes))
+
+
+def test_a_batch_that_follows_at_once_was_ready_when_the_one_before_ended() -> None:
+    assert ready_after(now=10.5, answered=10.499, end=10.4, seconds=0.1, size=0) == 10.4
+
+
+def test_a_batch_that_comes_later_was_ready_when_it_came() -> None:
+    assert ready_after(now=10.5, answered=10.45, end=10.4, seconds=1.0, size=0) == 10.5
+
+
+def test_a_large_batch_may_follow_later_since_it_is_copied() -> None:
+    assert ready_after(now=10.5, answered=10.45, end=10.4, seconds=1.0, size=100_000_000) == 10.4
+
+
+def test_no_batch_is_taken_to_have_waited_for_half_of_its_time_without_being_executed() -> None:
+    assert ready_after(now=10.5, answered=10.499, end=10.4, seconds=0.001, size=0) == 10.5
+
+
+def test_clocks_of_one_file_are_one(tmp_path: Path) -> None:
+    one, other = FileClock(tmp_path / "gpu"), FileClock(tmp_path / "gpu")
+    assert one.take(1.0, 2.0) == 3.0
+    assert other.take(1.0, 2.0) == 5.0
+    assert one.take(7.0, 2.0) == 9.0
+    one.close()
+    other.close()
+
+
+def test_processes_that_share_a_clock_take_every_second_once(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from emulated_clock import FileClock\n"
+        "clock = FileClock(pathlib.Path(sys.argv[1]))\n"
+        "sys.stdin.readline()\n"
+        "print(*(clock.take(0.0, 1.0) for _ in range(1000)))\n"
+    )
+    source = Path(sys.modules[FileClock.__module__].__file__ or "")
+    (tmp_path / "emulated_clock.py").write_text(source.read_text())  # as in Triton: without eventbraid
+    command = [sys.executable, "-c", program, str(tmp_path / "gpu")]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ends = [float(word) for process in processes for word in process.communicate(timeout=60)[0].split()]
+    assert sorted(ends) == [float(n) for n in range(1, 2001)]
