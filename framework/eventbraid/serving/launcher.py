@@ -27,6 +27,9 @@ LINE_BYTES: Final = 16384
 class EmbeddedServer:
     """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
 
+    `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
+    Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
+    bytes, half of the machine's where nothing is said.
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
@@ -37,12 +40,21 @@ class EmbeddedServer:
         *,
         port: int = 0,
         latency: float = 0.0,
+        bandwidth: float | None = None,
         threads: int = 1,
+        metrics_port: int | None = None,
+        most_memory: int | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
         self._command = [sys.executable, "-m", "eventbraid.serving", f"--port={port}", f"--threads={threads}"]
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
+        if bandwidth is not None:
+            self._command.append(f"--bandwidth={bandwidth:.0f}bps")
+        if metrics_port is not None:
+            self._command.append(f"--metrics-port={metrics_port}")
+        if most_memory is not None:
+            self._command.append(f"--most-memory={most_memory}")
         if tls is not None:
             self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
             self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []
@@ -51,6 +63,8 @@ class EmbeddedServer:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._reading: asyncio.Task[None] | None = None
         self.address = ""
+        self.metrics_address = ""
+        """Of its metrics, for Prometheus: http://127.0.0.1:PORT/metrics."""
         self.models: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -92,6 +106,8 @@ class EmbeddedServer:
         try:
             said = json.loads(line)
             self.address, self.models = f"127.0.0.1:{said['port']}", tuple(said["models"])
+            if said["metrics_port"]:
+                self.metrics_address = f"http://127.0.0.1:{said['metrics_port']}/metrics"
         except (ValueError, KeyError, TypeError):
             await self.stop()
             said = line.decode(errors="replace").strip()

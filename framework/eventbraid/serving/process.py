@@ -15,8 +15,9 @@ from pathlib import Path
 
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
-from eventbraid.serving.embedded import serving
-from eventbraid.serving.guarding import ServerTLS, tls_of
+from eventbraid.serving.embedded import Options, Serving, serving
+from eventbraid.serving.guarding import tls_of
+from eventbraid.serving.link import parse_bandwidth
 from eventbraid.serving.repository import Repository
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
@@ -26,17 +27,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def serve(
-    *,
     models: Sequence[str | Path],
-    port: int = 0,
-    latency: float = 0.0,
-    threads: int = 1,
-    tls: ServerTLS | None = None,
-    token: str = "",
-    ready: Callable[[int, Repository], None] = lambda port, repository: None,
+    options: Options,
+    *,
+    ready: Callable[[Serving, Repository], None] = lambda where, repository: None,
     attached: bool = False,
 ) -> None:
-    """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told the port.
+    """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told where.
 
     Where `attached`, SIGINT is left to the parent and the end of standard input, which is the parent's end,
     stops the server too.
@@ -51,8 +48,8 @@ def serve(
         else:
             loop.add_signal_handler(signal.SIGINT, over.set)
         loop.add_signal_handler(signal.SIGTERM, over.set)
-        async with serving(repository, port=port, latency=latency, threads=threads, tls=tls, token=token) as bound:
-            ready(bound, repository)
+        async with serving(repository, options) as where:
+            ready(where, repository)
             await over.wait()
 
     asyncio.run(run())
@@ -78,26 +75,32 @@ def main() -> int:
     parser.add_argument("--models", action="append", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=parse_duration, default=0.0)
+    parser.add_argument("--bandwidth", type=parse_bandwidth)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--metrics-port", type=int)
+    parser.add_argument("--most-memory", type=int)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--tls-client-roots")
     arguments = parser.parse_args()
 
-    def ready(port: int, repository: Repository) -> None:
-        print(json.dumps({"port": port, "models": [model.name for model in repository.models]}), flush=True)  # noqa: T201
+    def ready(where: Serving, repository: Repository) -> None:
+        names = [model.name for model in repository.models]
+        print(json.dumps({"port": where.port, "metrics_port": where.metrics_port, "models": names}), flush=True)  # noqa: T201
 
+    memory = {} if arguments.most_memory is None else {"most_memory": arguments.most_memory}
+    options = Options(
+        port=arguments.port,
+        threads=arguments.threads,
+        latency=arguments.latency,
+        bandwidth=arguments.bandwidth,
+        metrics_port=arguments.metrics_port,
+        tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
+        token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
+        **memory,
+    )
     try:
-        serve(
-            models=arguments.models,
-            port=arguments.port,
-            latency=arguments.latency,
-            threads=arguments.threads,
-            tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
-            token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
-            ready=ready,
-            attached=True,
-        )
+        serve(arguments.models, options, ready=ready, attached=True)
     except EventbraidError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

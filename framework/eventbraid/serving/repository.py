@@ -1,49 +1,52 @@
-"""A model repository in Triton's layout: `name/config.pbtxt` (may be left out) and `name/1/model.onnx`."""
+"""A model repository in Triton's layout: `name/config.pbtxt` (may be left out) and `name/1/model.onnx` or `model.py`."""
 
 from __future__ import annotations
 
 import importlib.util
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from eventbraid.errors import ConfigurationError, Fault, need_extra
-from eventbraid.kserve import ModelMetadata, TensorSpec
+from eventbraid.errors import ConfigurationError, Fault, nearest
+from eventbraid.kserve import ModelMetadata
 from eventbraid.kserve.config import model_config, parse_config
-from eventbraid.serving.session import Session
+from eventbraid.serving.signature import complete, described, signature_of
+from eventbraid.serving.versions import chosen, versions_in
 
 __all__ = ["ModelEntry", "Repository", "known_repositories"]
 
-_ONNX_TYPES = {
-    "tensor(bool)": "BOOL",
-    "tensor(uint8)": "UINT8",
-    "tensor(uint16)": "UINT16",
-    "tensor(uint32)": "UINT32",
-    "tensor(uint64)": "UINT64",
-    "tensor(int8)": "INT8",
-    "tensor(int16)": "INT16",
-    "tensor(int32)": "INT32",
-    "tensor(int64)": "INT64",
-    "tensor(float16)": "FP16",
-    "tensor(float)": "FP32",
-    "tensor(double)": "FP64",
-    "tensor(string)": "BYTES",
-}
+FILES: Final = {"onnxruntime": "model.onnx", "python": "model.py"}
+"""The back ends, and what each wants in the folder of a version."""
+PLATFORMS: Final = {"onnxruntime": "onnxruntime_onnx", "python": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model: its newest version's file, its configuration, and what it takes and gives."""
+    """One model: the files of the versions that are served, its configuration, and what it takes and gives."""
 
     name: str
-    version: str
-    file: Path
+    files: Mapping[str, Path]
+    """By version, the newest last."""
     config: Any
     """tritonclient's ModelConfig message, completed from the model."""
     metadata: ModelMetadata
+
+    @property
+    def version(self) -> str:
+        """The newest version."""
+        return next(reversed(self.files))
+
+    @property
+    def file(self) -> Path:
+        """That of the newest version."""
+        return self.files[self.version]
+
+    @property
+    def backend(self) -> str:
+        """Who executes it: "onnxruntime" or "python"."""
+        return str(self.config.backend)
 
     @property
     def max_batch_size(self) -> int:
@@ -61,24 +64,24 @@ class Repository:
     """The models of one or more folders; `open` raises `ConfigurationError` with every fault of them."""
 
     models: tuple[ModelEntry, ...]
+    folders: tuple[Path, ...] = ()
 
     @classmethod
     def open(cls, folders: Sequence[str | Path]) -> Repository:
         """Read all models, without keeping any network in memory."""
         faults: list[Fault] = []
         models: dict[str, ModelEntry] = {}
-        for folder in {Path(each).resolve(): Path(each) for each in folders}.values():  # one given twice is one
+        unique = {Path(each).resolve(): Path(each) for each in folders}  # one given twice is one
+        for folder in unique.values():
             if not folder.is_dir():
                 faults.append(Fault(str(folder), "is no folder with models"))
                 continue
-            entries = [
-                each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(("_", "."))
-            ]
+            entries = model_folders(folder)
             if not entries:
-                faults.append(Fault(str(folder), "holds no model", "expected NAME/1/model.onnx"))
+                faults.append(Fault(str(folder), "holds no model", "expected NAME/1/model.onnx or NAME/1/model.py"))
             for entry in entries:
                 try:
-                    model = _read(entry)
+                    model = read_model(entry)
                 except ConfigurationError as error:
                     faults += error.faults
                     continue
@@ -89,7 +92,15 @@ class Repository:
                 models.setdefault(model.name, model)
         if faults:
             raise ConfigurationError(faults, "the model repository")
-        return cls(tuple(models.values()))
+        return cls(tuple(models.values()), tuple(unique))
+
+    def find(self, name: str) -> Path | None:
+        """The folder of a model as it is there now; None where there is none."""
+        return next((each for folder in self.folders for each in model_folders(folder) if each.name == name), None)
+
+    def names(self) -> list[str]:
+        """The models that are there now, good or not."""
+        return sorted({each.name for folder in self.folders for each in model_folders(folder)})
 
 
 def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
@@ -102,29 +113,38 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
     return found
 
 
-def _read(folder: Path) -> ModelEntry:
-    versions = sorted((int(each.name) for each in folder.iterdir() if re.fullmatch("[0-9]+", each.name)), reverse=True)
-    if not versions:
-        raise ConfigurationError("has no version", str(folder))
-    file = folder / str(versions[0]) / "model.onnx"
-    if not file.is_file():
-        raise ConfigurationError("is missing", str(file))
+def model_folders(folder: Path) -> list[Path]:
+    """The folders that may be models."""
+    if not folder.is_dir():
+        return []
+    return [each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(("_", "."))]
+
+
+def read_model(folder: Path) -> ModelEntry:
+    """The model of a folder; raises `ConfigurationError` with what is wrong with it."""
+    where = str(folder / "config.pbtxt")
+    versions = versions_in(folder)
     config = _config(folder / "config.pbtxt")
     if config.name and config.name != folder.name:
-        raise ConfigurationError(
-            f"names the model {config.name!r}, but its folder is {folder.name!r}", str(folder / "config.pbtxt")
-        )
+        raise ConfigurationError(f"names the model {config.name!r}, but its folder is {folder.name!r}", where)
     config.name = folder.name
-    inputs, outputs = _signature(file)
-    _complete(config, inputs, outputs, folder)
-    version = str(versions[0])
-    return ModelEntry(
-        folder.name,
-        version,
-        file,
-        config,
-        ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config),
+    versions = chosen(versions, config.version_policy, where)
+    backend = _backend(config, versions, where)
+    files = {str(number): each / FILES[backend] for number, each in versions.items()}
+    for file in files.values():
+        if not file.is_file():
+            raise ConfigurationError("is missing", str(file))
+    config.backend, config.platform = backend, config.platform or PLATFORMS[backend]
+    if backend == "onnxruntime":
+        for file in files.values():
+            found = signature_of(file)
+            complete(config, found, where)
+    else:
+        found = described(config)
+    metadata = ModelMetadata(
+        folder.name, tuple(files), found.inputs, found.outputs, int(config.max_batch_size), config
     )
+    return ModelEntry(folder.name, files, config, metadata)
 
 
 def _config(file: Path) -> Any:
@@ -132,72 +152,15 @@ def _config(file: Path) -> Any:
         return model_config()
     try:
         return parse_config(file.read_text(), str(file))
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"cannot be read: {error}", str(file)) from error
 
 
-def _signature(file: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    session = Session(file)
-    return _specs(session.inputs), _specs(session.outputs)
-
-
-def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
-    return tuple(
-        TensorSpec(
-            each.name,
-            _ONNX_TYPES.get(str(each.type)) or str(each.type),
-            tuple(n if isinstance(n, int) else -1 for n in each.shape),
-        )
-        for each in tensors
-    )
-
-
-def _complete(config: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], folder: Path) -> None:
-    """Fill in what the configuration leaves out; raise where it contradicts the model."""
-    where = str(folder / "config.pbtxt")
-    batched = config.max_batch_size > 0
-    faults = [
-        Fault(where, f"{sort} {what}")
-        for sort, given, specs in (("input", config.input, inputs), ("output", config.output, outputs))
-        for what in _contradictions(given, specs, batched)
-    ]
-    if batched and any(not spec.shape or spec.shape[0] != -1 for spec in (*inputs, *outputs)):
-        faults.append(Fault(where, "max_batch_size needs a model whose first dimension is variable"))
-    if faults:
-        raise ConfigurationError(faults, where)
-    config.backend = config.backend or "onnxruntime"
-    config.platform = config.platform or "onnxruntime_onnx"
-    for given, specs in ((config.input, inputs), (config.output, outputs)):
-        for spec in () if given else specs:
-            dims = spec.shape[1:] if batched else spec.shape
-            given.add(name=spec.name, data_type=_type_number(spec.dtype), dims=dims)
-
-
-def _contradictions(given: Sequence[Any], specs: Sequence[TensorSpec], batched: bool) -> Iterator[str]:
-    """Where the tensors of a configuration are not those of the model."""
-    have = {spec.name: spec for spec in specs}
-    for tensor in given:
-        spec = have.pop(tensor.name, None)
-        if spec is None:
-            yield f"{tensor.name!r} is not in the model, which has {', '.join(map(str, specs))}"
-            continue
-        if tensor.data_type != _type_number(spec.dtype):
-            yield f"{tensor.name!r} is {_type_name(tensor.data_type)}, but the model has {spec}"
-        dims = (-1, *tensor.dims) if batched else tuple(tensor.dims)
-        if len(dims) != len(spec.shape) or any(
-            -1 not in pair and pair[0] != pair[1] for pair in zip(dims, spec.shape, strict=True)
-        ):
-            shape = f"[{','.join(map(str, dims))}]" + (" with its batch" if batched else "")
-            yield f"{tensor.name!r} has dims {shape}, but the model has {spec}"
-    if given:
-        yield from (f"{name!r} of the model is missing" for name in have)
-
-
-def _type_name(number: int) -> str:
-    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", "reading a model's config.pbtxt")
-    return str(messages.DataType.Name(number))
-
-
-def _type_number(dtype: str) -> int:
-    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", "reading a model's config.pbtxt")
-    return int(messages.DataType.Value(f"TYPE_{dtype.replace('BYTES', 'STRING')}"))
+def _backend(config: Any, versions: Mapping[int, Path], where: str) -> str:
+    """Who executes the model: as its configuration says, else by the file that is there."""
+    said = config.backend or config.platform.removesuffix("_onnx")
+    if said and said not in FILES:
+        hint = nearest(said, FILES)
+        raise ConfigurationError(f"backend {said!r} is none of {', '.join(FILES)}; {hint}", where)
+    newest = list(versions.values())[-1]
+    return said or next((name for name, file in FILES.items() if (newest / file).exists()), "onnxruntime")
