@@ -29,7 +29,7 @@ HELD = "max_batch_size: 64\ndynamic_batching { max_queue_delay_microseconds: 200
 
 def repository_of(folder: Path) -> Path:
     """The usual small models, and: `words` (rows of text, batching), `picks` (of each row the number at a place; a
-    place that is not there fails)."""
+    place that is not there fails), `doubles` (in Python)."""
     make_repository(folder)
     rows = [tensor("words", TensorProto.STRING, "n", 1)]
     same = [tensor("same", TensorProto.STRING, "n", 1)]
@@ -49,7 +49,25 @@ def repository_of(folder: Path) -> Path:
         [tensor("y", TensorProto.FLOAT, "n", 1)],
         HELD,
     )
+    version = folder / "doubles/1"
+    version.mkdir(parents=True)
+    (version / "helping.py").write_text("def twice(x):\n    return x + x\n")
+    (version / "model.py").write_text(DOUBLES)
+    (folder / "doubles/config.pbtxt").write_text(
+        'max_batch_size: 64\ninput { name: "x" data_type: TYPE_FP32 dims: 3 }\n'
+        'output { name: "y" data_type: TYPE_FP32 dims: 3 }\n'
+    )
     return folder
+
+
+DOUBLES = """
+import triton_python_backend_utils as triton
+from .helping import twice
+class TritonPythonModel:
+    def execute(self, requests):
+        inputs = [triton.get_input_tensor_by_name(each, "x").as_numpy() for each in requests]
+        return [triton.InferenceResponse([triton.Tensor("y", twice(each))]) for each in inputs]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +159,17 @@ async def test_an_emulated_gpu_pays_t0_once_for_a_batch_and_answers_as_the_netwo
         await client.aclose()
 
 
+async def test_a_model_in_python_takes_the_time_of_an_emulated_gpu(models: Path) -> None:
+    async with TritonServer([models], device="emulated:t0=300ms,per_row=20ms") as server:
+        client = TritonClient([server.address])
+        await client.metadata("doubles")
+        start = perf_counter()
+        answer = await client.infer("doubles", {"x": np.ones((5, 3), np.float32)})
+        assert perf_counter() - start >= 0.4
+        assert answer["y"].tolist() == [[2.0] * 3] * 5
+        await client.aclose()
+
+
 async def test_emulated_gpus_work_side_by_side_and_each_on_one_batch_after_the_other(models: Path) -> None:
     async with TritonServer([models], device="emulated:gpus=2,t0=250ms,per_row=0,answers=zeros") as server:
         client = TritonClient([server.address])
@@ -163,4 +192,4 @@ async def test_a_network_that_is_slower_than_its_gpu_is_said_in_the_log(models: 
         for _ in range(5):
             await client.infer("one", {"x": np.ones(3, np.float32)})
         await client.aclose()
-        assert server.log.count("longer than the 0.001 ms that are emulated") == 1
+    assert server.log.count("longer than the 0.001 ms that are emulated") == 1

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from eventbraid.errors import need_extra
 from eventbraid.serving.emulation import DeviceSpec, clock
-from eventbraid.serving.emulation.device import copies_of, model_bytes, need_memory
+from eventbraid.serving.emulation.device import gpus_of, model_bytes, need_memory
 from eventbraid.serving.emulation.spec import check_models
 from eventbraid.serving.repository import Repository
 
 __all__ = ["wrap"]
 
-FILES: Final = {"model.py": Path(__file__).with_name("wrapped.py"), "emulated_clock.py": Path(clock.__file__)}
-"""What each version of a model gets, and where it comes from."""
+WRAPPED: Final = Path(__file__).with_name("wrapped")
+CLOCK: Final = Path(clock.__file__)
+MODEL: Final = "model.py"
 
 
 def wrap(repository: Repository, folder: Path, device: DeviceSpec | None = None) -> None:
-    """Write the models into `folder`; their networks are linked, not copied.
+    """Write the models into `folder`; their files are linked, not copied.
 
     On an emulated device each takes the time of its GPUs, whose clocks are files beside `folder`. Raises
     `ConfigurationError` where the models do not fit into the memory of a GPU.
@@ -31,17 +33,29 @@ def wrap(repository: Repository, folder: Path, device: DeviceSpec | None = None)
     clocks = folder.with_name("clocks")
     clocks.mkdir(parents=True)
     for model in repository.models:
-        version = folder / model.name / model.version
-        version.mkdir(parents=True)
-        for file in model.file.resolve().parent.iterdir():  # large networks keep their weights beside them
-            if file.name not in FILES:
-                (version / file.name).symlink_to(file)
-        for name, source in FILES.items():
-            shutil.copyfile(source, version / name)
+        for version, file in model.files.items():
+            _link(file.resolve(), folder / model.name / version, _added(model.backend, file, device))
         config = _python(model.config)
         if device is not None:
             _emulate(config, device, clocks)
         (folder / model.name / "config.pbtxt").write_text(text_format.MessageToString(config))
+
+
+def _added(backend: str, file: Path, device: DeviceSpec | None) -> dict[str, Path]:
+    """What a version gets beside its own files, by name."""
+    emulated = {} if device is None else {"emulated_clock.py": CLOCK}
+    if backend != "python" or (device is not None and device.answers == "zeros"):
+        return {MODEL: WRAPPED / "network.py", **emulated}
+    return {} if device is None else {MODEL: WRAPPED / "timed.py", "emulated_model.py": file, **emulated}
+
+
+def _link(file: Path, version: Path, added: dict[str, Path]) -> None:
+    version.mkdir(parents=True)
+    for each in file.parent.iterdir():  # large networks keep their weights beside them
+        if each.name not in added:
+            (version / each.name).symlink_to(each)
+    for name, source in added.items():
+        shutil.copyfile(source, version / name)
 
 
 def _python(config: Any) -> Any:
@@ -53,26 +67,27 @@ def _python(config: Any) -> Any:
 
 def _check(repository: Repository, device: DeviceSpec) -> None:
     check_models(device, [model.name for model in repository.models])
-    used = 0
+    used: Counter[int] = Counter()
     for model in repository.models:
-        size = model_bytes(model.file)
-        need_memory(model.name, size, used, device.limit)
-        used += size
+        size = sum(map(model_bytes, model.files.values()))
+        for gpu in gpus_of(model.config, device.gpus):
+            if gpu is not None:
+                need_memory(model.name, size, used[gpu], device.limit)
+                used[gpu] += size
 
 
 def _emulate(config: Any, device: DeviceSpec, clocks: Path) -> None:
     """Give a model its instances on each GPU, and what its `model.py` needs to know of them."""
-    count = copies_of(config, device.gpus)
+    gpus = gpus_of(config, device.gpus)
     del config.instance_group[:]
-    config.instance_group.add(count=count, kind="KIND_CPU")
+    config.instance_group.add(count=len(gpus), kind="KIND_CPU")
     time = device.service(config.name)
     config.parameters["emulated"].string_value = json.dumps(
         {
-            "gpus": device.gpus,
             "t0": time.t0,
             "per_row": time.per_row,
             "most": time.most,
             "answers": device.answers,
-            "clocks": str(clocks),
+            "clocks": [None if gpu is None else str(clocks / f"gpu{gpu}") for gpu in gpus],
         }
     )

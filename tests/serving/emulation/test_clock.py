@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_time import FakeTime
 
-from eventbraid.serving.emulation.clock import Clock, FileClock, ServiceTime, end_of, ready_after
+from eventbraid.serving.emulation.clock import Clock, FileClock, ServiceTime, SharedGpu, end_of, ready_after, shared_gpu
 
 SECONDS = st.floats(1e-4, 10)
 BATCHES = st.lists(st.tuples(st.floats(0, 100), SECONDS), min_size=1, max_size=30)
@@ -109,3 +109,41 @@ def test_processes_that_share_a_clock_take_every_second_once(tmp_path: Path) -> 
         process.stdin.flush()
     ends = [float(word) for process in processes for word in process.communicate(timeout=60)[0].split()]
     assert sorted(ends) == [float(n) for n in range(1, 2001)]
+
+
+def test_a_gpu_in_triton_loses_nothing_between_batches_that_follow_at_once() -> None:
+    time = FakeTime(late=0.01)
+    gpu = SharedGpu(ServiceTime(1.0, 0.0), Clock(time.now, time.sleep), lambda _: None)
+    for _ in range(100):
+        gpu.begin(1, 4)
+        gpu.end()
+        time.time += 0.002  # until it is called again
+    assert time.now() == pytest.approx(100.0, abs=0.02)
+
+
+def test_a_gpu_in_triton_begins_with_what_comes_later_when_it_comes() -> None:
+    time = FakeTime()
+    gpu = SharedGpu(ServiceTime(1.0, 0.0), Clock(time.now, time.sleep), lambda _: None)
+    for _ in range(2):
+        gpu.begin(1, 4)
+        gpu.end()
+        time.time += 0.1
+    assert time.now() == pytest.approx(2.2)
+
+
+def test_a_network_in_triton_that_is_slower_again_and_again_is_said_once() -> None:
+    said: list[str] = []
+    time = FakeTime()
+    gpu = SharedGpu(ServiceTime(1.0, 0.5), Clock(time.now, time.sleep), said.append)
+    for _ in range(5):
+        gpu.begin(2, 4)
+        time.time += 3.0
+        gpu.end()
+    assert said == ["2 rows take 3e+03 ms to compute, longer than the 2e+03 ms that are emulated"]
+
+
+def test_an_instance_in_triton_is_on_the_gpu_of_its_number_or_on_the_cpu(tmp_path: Path) -> None:
+    device = {"t0": 1.0, "per_row": 0.0, "most": 0, "clocks": [None, str(tmp_path / "gpu0")]}
+    assert shared_gpu(device, 0, print) is None
+    assert shared_gpu(device, 1, print) is not None
+    assert (tmp_path / "gpu0").exists()

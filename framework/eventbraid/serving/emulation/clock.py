@@ -1,23 +1,28 @@
-"""How long an emulated GPU takes, and when it has the time. The standard library alone: Triton runs this file too."""
+"""How long an emulated GPU takes, and when it has the time.
+
+The standard library alone: this file is copied into what the real Triton serves.
+"""
 
 from __future__ import annotations
 
 import os
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["Clock", "FileClock", "ServiceTime", "end_of", "ready_after"]
+__all__ = ["SLOW", "Clock", "FileClock", "ServiceTime", "SharedGpu", "end_of", "ready_after", "shared_gpu", "slow"]
 
 FREE_AT: Final = struct.Struct("d")
 HAND_OVER_SECONDS: Final = 3e-3
 COPIED_BYTES_PER_SECOND: Final = 1e9
 """What passes between two batches when the second one was waiting; measured on a busy machine."""
+SLOW: Final = 3
+"""Batches that are computed in more than their time until that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class ServiceTime:
 def end_of(free_at: float, ready: float, seconds: float) -> float:
     """When a batch ends that was `ready` to begin, on a GPU that has time from `free_at` on."""
     return max(free_at, ready) + seconds
+
+
+def slow(rows: int, took: float, seconds: float) -> str:
+    """What is said of a network that takes longer (seconds) than the GPU that it is meant to emulate."""
+    return f"{rows} rows take {took * 1e3:.3g} ms to compute, longer than the {seconds * 1e3:.3g} ms that are emulated"
 
 
 def ready_after(now: float, answered: float, end: float, seconds: float, size: int) -> float:
@@ -106,3 +116,40 @@ class FileClock(Clock):
     def close(self) -> None:
         """Close the file; the clock goes on for others."""
         os.close(self._file)
+
+
+class SharedGpu:
+    """A GPU for the models of the real Triton, each in a process of its own; `warn` is told of a slow network."""
+
+    def __init__(self, service: ServiceTime, clock: Clock, warn: Callable[[str], object]) -> None:
+        self._service = service
+        self._clock = clock
+        self._warn = warn
+        self._began = 0.0
+        self._answered = self._end = -inf
+        self._rows = self._slow = 0
+
+    def begin(self, rows: int, size: int) -> None:
+        """A batch of so many rows and bytes is here."""
+        self._began, self._rows = self._clock.now(), rows
+        seconds = self._service.seconds(rows)
+        ready = ready_after(self._began, self._answered, self._end, seconds, size)
+        self._end = self._clock.take(ready, seconds)
+
+    def end(self) -> None:
+        """Its answers are computed: sleep until its time is over."""
+        took, seconds = self._clock.now() - self._began, self._service.seconds(self._rows)
+        if took > seconds:
+            self._slow += 1
+            if self._slow == SLOW:
+                self._warn(slow(self._rows, took, seconds))
+        self._clock.wait(self._end)
+        self._answered = self._clock.now()
+
+
+def shared_gpu(device: Mapping[str, Any], number: int, warn: Callable[[str], object]) -> SharedGpu | None:
+    """The GPU of instance `number` of a model, as the configuration says that Triton is given; None: the CPU."""
+    file = device["clocks"][number]
+    if file is None:
+        return None
+    return SharedGpu(ServiceTime(device["t0"], device["per_row"], device["most"]), FileClock(Path(file)), warn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.tensors import NUMPY_TYPES
 from eventbraid.serving.backends.base import Instance, Reply, Request
-from eventbraid.serving.emulation.clock import Clock, ServiceTime
+from eventbraid.serving.emulation.clock import SLOW, Clock, ServiceTime, slow
 
 __all__ = ["Emulated", "Zeros", "ready"]
-
-SLOW: Final = 3
-"""Batches that are computed in more than their time until that is said."""
 
 
 def ready(requests: Sequence[Request], now: float, delay: float = 0.0, full: Collection[int] = ()) -> float:
@@ -46,12 +43,13 @@ class Emulated:
         delay: float = 0.0,
         full: Collection[int] = (),
         say: Callable[[str], None] = lambda _: None,
+        closed: Callable[[], None] = lambda: None,
     ) -> None:
         self._instance = instance
         self._service = service
         self._clock = clock
         self._delay, self._full = delay, full
-        self._say = say
+        self._say, self._closed = say, closed
         self._slow = 0
 
     def execute(self, requests: Sequence[Request]) -> Sequence[Reply]:
@@ -68,16 +66,18 @@ class Emulated:
         return replies
 
     def close(self) -> None:
-        """Close the instance; its GPU stays."""
-        self._instance.close()
+        """Close the instance; `closed` is told, and its GPU stays."""
+        try:
+            self._instance.close()
+        finally:
+            self._closed()
 
     def _compare(self, took: float, seconds: float, rows: int) -> None:
         if took <= seconds:
             return
         self._slow += 1
         if self._slow == SLOW:
-            computed, emulated = f"{took * 1e3:.3g} ms", f"{seconds * 1e3:.3g} ms"
-            self._say(f"{rows} rows take {computed} to compute, longer than the {emulated} that are emulated")
+            self._say(slow(rows, took, seconds))
 
 
 class Zeros:

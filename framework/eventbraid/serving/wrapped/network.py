@@ -1,13 +1,9 @@
-"""A network as a model of Triton's Python back end, on the CPU or on an emulated GPU.
-
-This file is copied into the repository that Triton reads, and runs in its small environment: NumPy and onnxruntime.
-"""
+"""A network as a model of Triton's Python back end, on the CPU or on an emulated GPU; with NumPy and onnxruntime."""
 
 from __future__ import annotations
 
 import json
 import pathlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,9 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import triton_python_backend_utils as triton  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
-
-SLOW = 3
-"""Batches that are computed in more than their emulated time until that is said."""
 
 
 @dataclass
@@ -45,17 +38,21 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the network, and take a place on a GPU where one is emulated."""
         config = json.loads(args["model_config"])
-        said = config.get("parameters", {}).get("emulated")
-        device = json.loads(said["string_value"]) if said else None
         self.batches = config["max_batch_size"] > 0
         self.inputs = [(each["name"], each["data_type"] == "TYPE_STRING") for each in config["input"]]
+        said = config.get("parameters", {}).get("emulated")
+        device = json.loads(said["string_value"]) if said else {}
         self.model: Model
-        if device is not None and device["answers"] == "zeros":
+        if device.get("answers") == "zeros":
             self.model = Zeros(config["output"], self.batches)
         else:
             self.model = Network(pathlib.Path(args["model_repository"]) / args["model_version"] / "model.onnx")
-        number = int(args["model_instance_name"].rpartition("_")[2])
-        self.gpu = Gpu(device, number, config["name"]) if device is not None else None
+        self.gpu: Any = None
+        if device:
+            import emulated_clock  # pyright: ignore[reportMissingImports]  # copied beside this file
+
+            number = int(args["model_instance_name"].rpartition("_")[2])
+            self.gpu = emulated_clock.shared_gpu(device, number, triton.Logger.log_warn)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """A response to each request; the rows of all are computed at once where the model batches."""
@@ -65,7 +62,8 @@ class TritonPythonModel:
         if self.gpu is None or not alive:
             replies = self.replies(alive)
         else:
-            self.gpu.begin(alive)
+            size = sum(array.nbytes for each in alive for array in each.inputs.values())
+            self.gpu.begin(sum(each.rows for each in alive), size)
             replies = self.replies(alive)
             self.gpu.end()
         answers = iter(replies)
@@ -131,43 +129,6 @@ class Zeros:
     def zeros(kind: np.dtype[Any], shape: Sequence[int]) -> NDArray[Any]:
         """An array of that type and shape."""
         return np.full(shape, b"", object) if kind.kind == "O" else np.zeros(shape, kind)
-
-
-class Gpu:
-    """One emulated GPU, which all models of the server share."""
-
-    def __init__(self, device: Mapping[str, Any], number: int, model: str) -> None:
-        # Copied beside this file, whose folder is on the path.
-        import emulated_clock  # pyright: ignore[reportMissingImports]
-
-        self.ready_after = emulated_clock.ready_after
-        self.service = emulated_clock.ServiceTime(device["t0"], device["per_row"], device["most"])
-        self.clock = emulated_clock.FileClock(pathlib.Path(device["clocks"]) / str(number % device["gpus"]))
-        self.name = model
-        self.over = self.answered = self.seconds = -np.inf
-        self.started = 0.0
-        self.rows = self.slow = 0
-
-    def begin(self, asked: Sequence[Asked]) -> None:
-        """A batch is here."""
-        self.started, self.rows = time.monotonic(), sum(each.rows for each in asked)
-        self.seconds = self.service.seconds(self.rows)
-        size = sum(array.nbytes for each in asked for array in each.inputs.values())
-        ready = self.ready_after(self.started, self.answered, self.over, self.seconds, size)
-        self.over = self.clock.take(ready, self.seconds)
-
-    def end(self) -> None:
-        """It is computed: sleep until its time is over."""
-        took = time.monotonic() - self.started
-        if took > self.seconds:
-            self.slow += 1
-            if self.slow == SLOW:
-                triton.Logger.log_warn(
-                    f"model {self.name!r}: {self.rows} rows take {took * 1e3:.3g} ms to compute, longer than the "
-                    f"{self.seconds * 1e3:.3g} ms that are emulated"
-                )
-        self.clock.wait(self.over)
-        self.answered = time.monotonic()
 
 
 def alike(asked: Sequence[Asked]) -> bool:
