@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from fake_time import FakeTime
 
-from eventbraid.serving.emulation.clock import Clock, FileClock, ServiceTime, SharedGpu, end_of, ready_after, shared_gpu
+from eventbraid.serving.emulation.clock import (
+    Clock,
+    FileClock,
+    Pace,
+    ServiceTime,
+    SharedGpu,
+    end_of,
+    ready_after,
+    shared_gpu,
+)
 
 SECONDS = st.floats(1e-4, 10)
 BATCHES = st.lists(st.tuples(st.floats(0, 100), SECONDS), min_size=1, max_size=30)
@@ -131,15 +140,35 @@ def test_a_gpu_in_triton_begins_with_what_comes_later_when_it_comes() -> None:
     assert time.now() == pytest.approx(2.2)
 
 
-def test_a_network_in_triton_that_is_slower_again_and_again_is_said_once() -> None:
+def test_a_network_in_triton_that_is_too_slow_is_said() -> None:
     said: list[str] = []
     time = FakeTime()
     gpu = SharedGpu(ServiceTime(1.0, 0.5), Clock(time.now, time.sleep), said.append)
-    for _ in range(5):
-        gpu.begin(2, 4)
-        time.time += 3.0
-        gpu.end()
-    assert said == ["2 rows take 3e+03 ms to compute, longer than the 2e+03 ms that are emulated"]
+    gpu.begin(2, 4)
+    time.time += 30.0
+    gpu.end()
+    assert said == ["2 rows take 3e+04 ms to compute, longer than the 2e+03 ms that are emulated"]
+
+
+def test_a_network_that_falls_behind_is_said_once() -> None:
+    said: list[str] = []
+    pace = Pace(said.append)
+    for _ in range(9):
+        pace.computed(1, took=2.1, seconds=1.0)
+    assert said == []
+    for _ in range(50):
+        pace.computed(1, took=2.1, seconds=1.0)
+    assert said == ["1 rows take 2.1e+03 ms to compute, longer than the 1e+03 ms that are emulated"]
+
+
+def test_a_network_that_is_slow_now_and_then_is_not_said() -> None:
+    said: list[str] = []
+    pace = Pace(said.append)
+    for _ in range(100):
+        pace.computed(1, took=6.0, seconds=1.0)
+        for _ in range(10):
+            pace.computed(1, took=0.4, seconds=1.0)
+    assert said == []
 
 
 def test_an_instance_in_triton_is_on_the_gpu_of_its_number_or_on_the_cpu(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-__all__ = ["SLOW", "Clock", "FileClock", "ServiceTime", "SharedGpu", "end_of", "ready_after", "shared_gpu", "slow"]
+__all__ = ["Clock", "FileClock", "Pace", "ServiceTime", "SharedGpu", "end_of", "ready_after", "shared_gpu"]
 
 FREE_AT: Final = struct.Struct("d")
 HAND_OVER_SECONDS: Final = 3e-3
 COPIED_BYTES_PER_SECOND: Final = 1e9
 """What passes between two batches when the second one was waiting; measured on a busy machine."""
-SLOW: Final = 3
-"""Batches that are computed in more than their time until that is said."""
+BEHIND: Final = 10
+"""Batches by which a network may be behind its GPU until that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,6 @@ class ServiceTime:
 def end_of(free_at: float, ready: float, seconds: float) -> float:
     """When a batch ends that was `ready` to begin, on a GPU that has time from `free_at` on."""
     return max(free_at, ready) + seconds
-
-
-def slow(rows: int, took: float, seconds: float) -> str:
-    """What is said of a network that takes longer (seconds) than the GPU that it is meant to emulate."""
-    return f"{rows} rows take {took * 1e3:.3g} ms to compute, longer than the {seconds * 1e3:.3g} ms that are emulated"
 
 
 def ready_after(now: float, answered: float, end: float, seconds: float, size: int) -> float:
@@ -118,16 +113,33 @@ class FileClock(Clock):
         os.close(self._file)
 
 
+class Pace:
+    """Whether a network keeps up with the GPU that it emulates; `say` is told once that it does not."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._behind = 0.0
+        self._said = False
+
+    def computed(self, rows: int, took: float, seconds: float) -> None:
+        """A batch took so long to compute, of the `seconds` that it has."""
+        self._behind = max(0.0, self._behind + took - seconds)
+        if self._behind > BEHIND * seconds > 0 and not self._said:
+            self._said = True
+            needs, has = f"{took * 1e3:.3g} ms", f"{seconds * 1e3:.3g} ms"
+            self._say(f"{rows} rows take {needs} to compute, longer than the {has} that are emulated")
+
+
 class SharedGpu:
     """A GPU for the models of the real Triton, each in a process of its own; `warn` is told of a slow network."""
 
     def __init__(self, service: ServiceTime, clock: Clock, warn: Callable[[str], object]) -> None:
         self._service = service
         self._clock = clock
-        self._warn = warn
+        self._pace = Pace(warn)
         self._began = 0.0
         self._answered = self._end = -inf
-        self._rows = self._slow = 0
+        self._rows = 0
 
     def begin(self, rows: int, size: int) -> None:
         """A batch of so many rows and bytes is here."""
@@ -138,11 +150,7 @@ class SharedGpu:
 
     def end(self) -> None:
         """Its answers are computed: sleep until its time is over."""
-        took, seconds = self._clock.now() - self._began, self._service.seconds(self._rows)
-        if took > seconds:
-            self._slow += 1
-            if self._slow == SLOW:
-                self._warn(slow(self._rows, took, seconds))
+        self._pace.computed(self._rows, self._clock.now() - self._began, self._service.seconds(self._rows))
         self._clock.wait(self._end)
         self._answered = self._clock.now()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.tensors import NUMPY_TYPES
 from eventbraid.serving.backends.base import Instance, Reply, Request
-from eventbraid.serving.emulation.clock import SLOW, Clock, ServiceTime, slow
+from eventbraid.serving.emulation.clock import Clock, Pace, ServiceTime
 
 __all__ = ["Emulated", "Zeros", "ready"]
 
@@ -28,10 +28,9 @@ def ready(requests: Sequence[Request], now: float, delay: float = 0.0, full: Col
 class Emulated:
     """An instance on an emulated GPU: its answers are there when the GPU would have them.
 
-    The time in which they are computed counts within that; where it is longer again and again (the first one always
-    is slow), `say` is told once. `delay` and `full`
-    are those of the model's batches: for how long one waits for more requests (seconds), and how many rows it does
-    not exceed.
+    The time in which they are computed counts within that; where it falls behind, `say` is told once. `delay` and
+    `full` are those of the model's batches: for how long one waits for more requests (seconds), and with how many rows
+    it does not.
     """
 
     def __init__(
@@ -49,8 +48,8 @@ class Emulated:
         self._service = service
         self._clock = clock
         self._delay, self._full = delay, full
-        self._say, self._closed = say, closed
-        self._slow = 0
+        self._pace = Pace(say)
+        self._closed = closed
 
     def execute(self, requests: Sequence[Request]) -> Sequence[Reply]:
         """The instance's answers, once their time on the GPU is over."""
@@ -60,7 +59,7 @@ class Emulated:
         end = self._clock.take(ready(requests, start, self._delay, self._full), seconds)
         try:
             replies = self._instance.execute(requests)
-            self._compare(self._clock.now() - start, seconds, rows)
+            self._pace.computed(rows, self._clock.now() - start, seconds)
         finally:
             self._clock.wait(end)
         return replies
@@ -71,13 +70,6 @@ class Emulated:
             self._instance.close()
         finally:
             self._closed()
-
-    def _compare(self, took: float, seconds: float, rows: int) -> None:
-        if took <= seconds:
-            return
-        self._slow += 1
-        if self._slow == SLOW:
-            self._say(slow(rows, took, seconds))
 
 
 class Zeros:
