@@ -75,7 +75,9 @@ class TritonPythonModel:
         for name, is_text in self.inputs:
             array = triton.get_input_tensor_by_name(request, name).as_numpy()
             if is_text:
-                array = np.array([each.decode() for each in array.ravel()], object).reshape(array.shape)
+                array = np.array([each.decode(errors="surrogateescape") for each in array.ravel()], object).reshape(
+                    array.shape
+                )
             inputs[name] = array
         wanted = tuple(name for name in self.model.names if name in request.requested_output_names())
         return Asked(inputs, wanted, len(next(iter(inputs.values()))) if self.batches else 1)
@@ -117,7 +119,7 @@ class Zeros:
     def __init__(self, outputs: Sequence[Mapping[str, Any]], batches: bool) -> None:
         self.batches = batches
         self.types = {each["name"]: np.dtype(triton.triton_string_to_numpy(each["data_type"])) for each in outputs}
-        self.shapes = {each["name"]: [1 if size == -1 else size for size in each["dims"]] for each in outputs}
+        self.shapes = {each["name"]: [max(1, int(size)) for size in each["dims"]] for each in outputs}
         self.names = tuple(self.types)
 
     def run(self, asked: Asked) -> dict[str, NDArray[Any]]:
