@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving import keeper
+from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.environment import TritonEnvironment, triton_environment
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.serving.repository import Repository
@@ -39,8 +40,9 @@ class TritonServer:
     """The real Triton with ONNX models: `async with TritonServer(models=[...]) as server: ... server.address`.
 
     It has one port for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
-    when this process ends in whatever way. It belongs to no event loop. `options` are further options of tritonserver's
-    command line.
+    when this process ends in whatever way. It belongs to no event loop. On a `device` as in
+    "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of its GPUs. `options` are further options of
+    tritonserver's command line.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class TritonServer:
         *,
         port: int = 0,
         tls: ServerTLS | None = None,
+        device: str = "",
         options: Sequence[str] = (),
     ) -> None:
         self._folders = list(models)
+        self._device = parse_device(device) if device else None
         self._port = port
         self._options = [*(tls.options() if tls is not None else ()), *options]
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -104,7 +108,7 @@ class TritonServer:
         backend.mkdir(parents=True)
         for file in found.backend_files():
             (backend / file.name).symlink_to(file)
-        wrap(repository, self._folder / "models")
+        wrap(repository, self._folder / "models", self._device)
         self._port = self._port or free_port()
         self.address = f"127.0.0.1:{self._port}"
         self.models = tuple(model.name for model in repository.models)

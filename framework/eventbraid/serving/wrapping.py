@@ -2,61 +2,60 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from eventbraid.errors import need_extra
+from eventbraid.serving.emulation import DeviceSpec, clock
+from eventbraid.serving.emulation.device import gpus_of, model_bytes, need_memory
+from eventbraid.serving.emulation.spec import check_models
 from eventbraid.serving.repository import Repository
 
 __all__ = ["wrap"]
 
-MODEL: Final = """
-import pathlib
-import numpy
-import onnxruntime
-import triton_python_backend_utils as triton
+WRAPPED: Final = Path(__file__).with_name("wrapped")
+CLOCK: Final = Path(clock.__file__)
+MODEL: Final = "model.py"
 
 
-class TritonPythonModel:
-    def initialize(self, args):
-        folder = pathlib.Path(args["model_repository"]) / args["model_version"]
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-        self.inputs = [(each.name, each.type) for each in self.session.get_inputs()]
-        self.outputs = [(each.name, each.type) for each in self.session.get_outputs()]
+def wrap(repository: Repository, folder: Path, device: DeviceSpec | None = None) -> None:
+    """Write the models into `folder`; their files are linked, not copied.
 
-    def execute(self, requests):
-        return [self.answer(request) for request in requests]
-
-    def answer(self, request):
-        if request.is_cancelled():  # Triton hands on what was cancelled while it waited
-            return triton.InferenceResponse([], triton.TritonError("cancelled", triton.TritonError.CANCELLED))
-        given = {}
-        for name, kind in self.inputs:
-            array = triton.get_input_tensor_by_name(request, name).as_numpy()
-            if kind == "tensor(string)":
-                array = numpy.array([each.decode() for each in array.ravel()], object).reshape(array.shape)
-            given[name] = array
-        wanted = [name for name, _ in self.outputs if name in request.requested_output_names()]
-        try:
-            arrays = self.session.run(wanted, given)
-        except Exception as error:
-            return triton.InferenceResponse([], triton.TritonError(f"the model failed: {error}"))
-        return triton.InferenceResponse(
-            [triton.Tensor(n, numpy.array(a, object) if a.dtype.kind in "OU" else a) for n, a in zip(wanted, arrays)]
-        )
-"""
-
-
-def wrap(repository: Repository, folder: Path) -> None:
-    """Write the models into `folder`; their networks are linked, not copied."""
+    On an emulated device each takes the time of its GPUs, whose clocks are files beside `folder`. Raises
+    `ConfigurationError` where the models do not fit into the memory of a GPU.
+    """
     text_format = need_extra("google.protobuf.text_format", "inference", "writing a model's config.pbtxt")
+    if device is not None:
+        _check(repository, device)
+    clocks = folder.with_name("clocks")
+    clocks.mkdir(parents=True)
     for model in repository.models:
-        version = folder / model.name / model.version
-        version.mkdir(parents=True)
-        for file in model.file.resolve().parent.iterdir():  # large networks keep their weights beside them
-            (version / file.name).symlink_to(file)
-        (version / "model.py").write_text(MODEL)
-        (folder / model.name / "config.pbtxt").write_text(text_format.MessageToString(_python(model.config)))
+        for version, file in model.files.items():
+            _link(file.resolve(), folder / model.name / version, _added(model.backend, file, device))
+        config = _python(model.config)
+        if device is not None:
+            _emulate(config, device, clocks)
+        (folder / model.name / "config.pbtxt").write_text(text_format.MessageToString(config))
+
+
+def _added(backend: str, file: Path, device: DeviceSpec | None) -> dict[str, Path]:
+    """What a version gets beside its own files, by name."""
+    emulated = {} if device is None else {"emulated_clock.py": CLOCK}
+    if backend != "python" or (device is not None and device.answers == "zeros"):
+        return {MODEL: WRAPPED / "network.py", **emulated}
+    return {} if device is None else {MODEL: WRAPPED / "timed.py", "emulated_model.py": file, **emulated}
+
+
+def _link(file: Path, version: Path, added: dict[str, Path]) -> None:
+    version.mkdir(parents=True)
+    for each in file.parent.iterdir():  # large networks keep their weights beside them
+        if each.name not in added:
+            (version / each.name).symlink_to(each)
+    for name, source in added.items():
+        shutil.copyfile(source, version / name)
 
 
 def _python(config: Any) -> Any:
@@ -64,3 +63,31 @@ def _python(config: Any) -> Any:
     changed.CopyFrom(config)
     changed.platform, changed.backend = "", "python"
     return changed
+
+
+def _check(repository: Repository, device: DeviceSpec) -> None:
+    check_models(device, [model.name for model in repository.models])
+    used: Counter[int] = Counter()
+    for model in repository.models:
+        size = sum(map(model_bytes, model.files.values()))
+        for gpu in gpus_of(model.config, device.gpus):
+            if gpu is not None:
+                need_memory(model.name, size, used[gpu], device.limit)
+                used[gpu] += size
+
+
+def _emulate(config: Any, device: DeviceSpec, clocks: Path) -> None:
+    """Give a model its instances on each GPU, and what its `model.py` needs to know of them."""
+    gpus = gpus_of(config, device.gpus)
+    del config.instance_group[:]
+    config.instance_group.add(count=len(gpus), kind="KIND_CPU")
+    time = device.service(config.name)
+    config.parameters["emulated"].string_value = json.dumps(
+        {
+            "t0": time.t0,
+            "per_row": time.per_row,
+            "most": time.most,
+            "answers": device.answers,
+            "clocks": [None if gpu is None else str(clocks / f"gpu{gpu}") for gpu in gpus],
+        }
+    )
