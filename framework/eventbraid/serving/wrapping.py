@@ -1,4 +1,7 @@
-"""A model repository for Triton's Python back end: each ONNX model with a `model.py` that calls onnxruntime."""
+"""A model repository for Triton's Python back end: each ONNX model with a `model.py` that calls onnxruntime.
+
+Models in Python go there as they are.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eventbraid.errors import need_extra
+from eventbraid.serving.gpus import place
 from eventbraid.serving.repository import Repository
 
 __all__ = ["wrap"]
@@ -17,10 +21,18 @@ import onnxruntime
 import triton_python_backend_utils as triton
 
 
+def providers(args):
+    if args["model_instance_kind"] != "GPU":
+        return ["CPUExecutionProvider"]
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries may come from wheels
+    return [("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"])}), "CPUExecutionProvider"]
+
+
 class TritonPythonModel:
     def initialize(self, args):
         folder = pathlib.Path(args["model_repository"]) / args["model_version"]
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=providers(args))
         self.inputs = [(each.name, each.type) for each in self.session.get_inputs()]
         self.outputs = [(each.name, each.type) for each in self.session.get_outputs()]
 
@@ -47,20 +59,30 @@ class TritonPythonModel:
 """
 
 
-def wrap(repository: Repository, folder: Path) -> None:
-    """Write the models into `folder`; their networks are linked, not copied."""
+def wrap(repository: Repository, folder: Path, gpus: int = 0) -> None:
+    """Write the models into `folder`, for so many GPUs; what they consist of is linked, not copied."""
     text_format = need_extra("google.protobuf.text_format", "inference", "writing a model's config.pbtxt")
     for model in repository.models:
-        version = folder / model.name / model.version
-        version.mkdir(parents=True)
-        for file in model.file.resolve().parent.iterdir():  # large networks keep their weights beside them
-            (version / file.name).symlink_to(file)
-        (version / "model.py").write_text(MODEL)
-        (folder / model.name / "config.pbtxt").write_text(text_format.MessageToString(_python(model.config)))
+        source, made = model.file.parents[1].resolve(), folder / model.name
+        made.mkdir(parents=True)
+        if model.config.backend == "python":
+            for each in source.iterdir():
+                if each.name != "config.pbtxt":
+                    (made / each.name).symlink_to(each)
+        for number in model.metadata.versions if model.config.backend != "python" else ():
+            version = made / number
+            version.mkdir()
+            for file in (source / number).iterdir():  # large networks keep their weights beside them
+                if file.name != "model.py":
+                    (version / file.name).symlink_to(file)
+            (version / "model.py").write_text(MODEL)
+        (made / "config.pbtxt").write_text(text_format.MessageToString(_python(model.config, gpus)))
 
 
-def _python(config: Any) -> Any:
+def _python(config: Any, gpus: int) -> Any:
     changed = type(config)()
     changed.CopyFrom(config)
-    changed.platform, changed.backend = "", "python"
+    if config.backend != "python":
+        changed.platform, changed.backend = "", "python"
+        place(changed, gpus)
     return changed
