@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,13 @@ from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.session import gpus_here
 from eventbraid.serving.budget import Budget, half_of_memory
+from eventbraid.serving.emulation import DeviceSpec
+from eventbraid.serving.emulation.device import Device
+from eventbraid.serving.emulation.spec import check_models
 from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.link import Link
 from eventbraid.serving.metrics import metrics
-from eventbraid.serving.models import Models, makers
+from eventbraid.serving.models import Make, Models, cpu_maker, makers
 from eventbraid.serving.repository import ModelEntry, Repository
 from eventbraid.serving.service import Service
 from eventbraid.serving.standard import Health, reflect
@@ -42,6 +46,8 @@ class Options:
     """Seconds by which every answer is late."""
     bandwidth: float | None = None
     """Bits a second in each direction; None: what the machine has."""
+    device: DeviceSpec | None = None
+    """The emulated GPUs; None: what the machine has."""
     metrics_port: int | None = None
     """0 chooses a free one; None: no metrics."""
     most_memory: int = field(default_factory=half_of_memory)
@@ -65,12 +71,7 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
     `disturbers` are gRPC's interceptors of those calls that are let in.
     """
     grpc = need_extra("grpc", "inference", "serving models")
-    gpus = gpus_here()
-
-    def make(entry: ModelEntry, version: str) -> Sequence[Callable[[], Instance]]:
-        return makers(entry, version, options.threads, gpus)
-
-    models = Models(repository, make)
+    models = Models(repository, _maker(repository, options))
     await models.start()
     try:
         with metrics(models, options.metrics_port) as metrics_port:
@@ -92,6 +93,21 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
                 await server.stop(grace=GRACE_SECONDS)
     finally:
         await asyncio.wait_for(models.stop(), GRACE_SECONDS)
+
+
+def _maker(repository: Repository, options: Options) -> Make:
+    """What makes the copies of a version: on this machine, or on emulated GPUs."""
+    if options.device is None:
+        gpus = gpus_here()
+        return lambda entry, version: makers(entry, version, options.threads, gpus)
+    check_models(options.device, [model.name for model in repository.models])
+    device = Device(options.device, say=logging.getLogger(__name__).warning)
+
+    def make(entry: ModelEntry, version: str) -> list[Callable[[], Instance]]:
+        each = cpu_maker(entry, version, options.threads)
+        return device.makers(entry.metadata, entry.config, entry.files[version], each)
+
+    return make
 
 
 def _channel_options(most_memory: int) -> list[tuple[str, int]]:

@@ -31,6 +31,7 @@ class EmbeddedServer:
     """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
 
     `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
+    On a `device` as in "emulated:v100,gpus=4" every model takes the time of its GPUs.
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
     bytes, half of the machine's where nothing is said.
     With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
@@ -45,6 +46,7 @@ class EmbeddedServer:
         port: int = 0,
         latency: float = 0.0,
         bandwidth: float | None = None,
+        device: str = "",
         threads: int = 1,
         metrics_port: int | None = None,
         most_memory: int | None = None,
@@ -56,6 +58,8 @@ class EmbeddedServer:
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
         if bandwidth is not None:
             self._command.append(f"--bandwidth={bandwidth:.0f}bps")
+        if device:
+            self._command.append(f"--device={device}")
         if metrics_port is not None:
             self._command.append(f"--metrics-port={metrics_port}")
         if most_memory is not None:
