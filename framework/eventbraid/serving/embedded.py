@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.session import gpus_here
 from eventbraid.serving.budget import Budget, half_of_memory
+from eventbraid.serving.emulation import Device, DeviceSpec
+from eventbraid.serving.emulation.spec import check_models
 from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.link import Link
 from eventbraid.serving.metrics import metrics
-from eventbraid.serving.models import Models, makers
+from eventbraid.serving.models import Models, emulated, makers
 from eventbraid.serving.repository import ModelEntry, Repository
 from eventbraid.serving.service import Service
 from eventbraid.serving.standard import Health, reflect
@@ -46,6 +49,8 @@ class Options:
     """0 chooses a free one; None: no metrics."""
     most_memory: int = field(default_factory=half_of_memory)
     """Bytes of all requests at once."""
+    device: DeviceSpec | None = None
+    """GPUs that are emulated; None: those that are there, else the CPU."""
     tls: ServerTLS | None = None
     token: str = ""
 
@@ -63,8 +68,13 @@ async def serving(repository: Repository, options: Options) -> AsyncGenerator[Se
     """Serve a repository on 127.0.0.1; at the end requests in flight are finished first."""
     grpc = need_extra("grpc", "inference", "serving models")
     gpus = gpus_here()
+    device = Device(options.device, say=_say) if options.device is not None else None
+    if device is not None:
+        check_models(device.spec, [model.name for model in repository.models])
 
     def make(entry: ModelEntry, version: str) -> Sequence[Callable[[], Instance]]:
+        if device is not None:
+            return emulated(entry, version, options.threads, device)
         return makers(entry, version, options.threads, gpus)
 
     models = Models(repository, make)
@@ -89,6 +99,10 @@ async def serving(repository: Repository, options: Options) -> AsyncGenerator[Se
                 await server.stop(grace=GRACE_SECONDS)
     finally:
         await asyncio.wait_for(models.stop(), GRACE_SECONDS)
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _channel_options(most_memory: int) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from eventbraid.errors import ServerError
+from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
@@ -30,6 +31,7 @@ class EmbeddedServer:
     `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
     bytes, half of the machine's where nothing is said.
+    On a `device` as in "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of its GPUs.
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
@@ -44,6 +46,7 @@ class EmbeddedServer:
         threads: int = 1,
         metrics_port: int | None = None,
         most_memory: int | None = None,
+        device: str = "",
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
@@ -55,6 +58,9 @@ class EmbeddedServer:
             self._command.append(f"--metrics-port={metrics_port}")
         if most_memory is not None:
             self._command.append(f"--most-memory={most_memory}")
+        if device:
+            parse_device(device)  # its faults are the caller's
+            self._command.append(f"--device={device}")
         if tls is not None:
             self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
             self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from eventbraid.errors import ConfigurationError, nearest
@@ -13,11 +14,12 @@ from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.backends.onnx import OnnxInstance
 from eventbraid.serving.backends.python import PythonInstance
 from eventbraid.serving.backends.session import Session
+from eventbraid.serving.emulation import Device
 from eventbraid.serving.instances import places
 from eventbraid.serving.model import Model
 from eventbraid.serving.repository import ModelEntry, Repository, read_model
 
-__all__ = ["Models", "makers"]
+__all__ = ["Models", "emulated", "makers"]
 
 @dataclass(slots=True)
 class _Loaded:
@@ -122,6 +124,21 @@ class Models:
     async def _end(self, loaded: _Loaded | None) -> None:
         if loaded is not None:
             await asyncio.gather(*(model.stop() for model in loaded.versions.values()))
+
+
+def emulated(entry: ModelEntry, version: str, threads: int, device: Device) -> list[Callable[[], Instance]]:
+    """The same on emulated GPUs, with networks on the CPU."""
+    file = entry.files[version]
+    if entry.backend == "python":
+        return device.makers(entry.metadata, entry.config, file, partial(PythonInstance, file, entry.config))
+    outputs = [spec.name for spec in entry.metadata.outputs]
+    session = Session(file, threads)
+    return device.makers(
+        entry.metadata,
+        entry.config,
+        file,
+        lambda number: OnnxInstance(session, outputs, batched=entry.max_batch_size > 0),
+    )
 
 
 def makers(entry: ModelEntry, version: str, threads: int, gpus: Sequence[int]) -> list[Callable[[], Instance]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
 from eventbraid.serving.embedded import Options, Serving, serving
+from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.guarding import tls_of
 from eventbraid.serving.link import parse_bandwidth
 from eventbraid.serving.repository import Repository
@@ -79,6 +80,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--most-memory", type=int)
+    parser.add_argument("--device", type=parse_device)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--tls-client-roots")
@@ -95,6 +97,7 @@ def main() -> int:
         latency=arguments.latency,
         bandwidth=arguments.bandwidth,
         metrics_port=arguments.metrics_port,
+        device=arguments.device,
         tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
         token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
         **memory,
