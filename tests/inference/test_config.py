@@ -155,7 +155,7 @@ def test_the_order_of_a_file_means_nothing(lines: list[str]) -> None:
 
 
 def test_a_text_that_is_no_configuration_says_where() -> None:
-    with pytest.raises(ConfigurationError, match=r'config.pbtxt: cannot be read: 1:1 : .*no field named "max_batch"'):
+    with pytest.raises(ConfigurationError, match=r'config.pbtxt:1:1: cannot be read: .*no field named "max_batch"'):
         config_faults("max_batch: 8", server())
 
 

@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2
 from eventbraid import ServerError
 from eventbraid.errors import AnswerError
 from eventbraid.kserve.tensors import decode, encode, protocol_type
-from eventbraid.kserve.wire import parse_answer, request_head, request_parts, split, varint, RAW_OUTPUT_CONTENTS
+from eventbraid.kserve.wire import RAW_OUTPUT_CONTENTS, parse_answer, request_head, request_parts, split, varint
 
 DTYPES = st.sampled_from(["?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"])
 ARRAYS = DTYPES.flatmap(

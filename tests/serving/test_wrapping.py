@@ -50,11 +50,14 @@ def test_a_file_beside_a_network_is_never_written_to(repository: Repository, tmp
     assert theirs.read_text() == "theirs"
 
 
+DOUBLES = "class TritonPythonModel:\n    def execute(self, requests): ...\n"
+
+
 def python_model(folder: Path) -> Path:
     """A repository with a model in Python that doubles its input."""
     version = folder / "doubles/1"
     version.mkdir(parents=True)
-    (version / "model.py").write_text("class TritonPythonModel: pass")
+    (version / "model.py").write_text(DOUBLES)
     (folder / "doubles/config.pbtxt").write_text(
         'input { name: "x" data_type: TYPE_FP32 dims: 3 } output { name: "y" data_type: TYPE_FP32 dims: 3 }'
     )
@@ -71,12 +74,12 @@ def files(tmp_path: Path, device: str) -> dict[str, str]:
 
 
 def test_a_model_in_python_is_served_as_it_is(tmp_path: Path) -> None:
-    assert files(tmp_path, "") == {"model.py": "class TritonPythonModel: pass"}
+    assert files(tmp_path, "") == {"model.py": DOUBLES}
 
 
 def test_a_model_in_python_is_called_by_one_that_takes_the_time_of_a_gpu(tmp_path: Path) -> None:
     found = files(tmp_path, "emulated")
-    assert found["emulated_model.py"] == "class TritonPythonModel: pass"
+    assert found["emulated_model.py"] == DOUBLES
     assert set(found) == {"model.py", "emulated_model.py", "emulated_clock.py"}
 
 

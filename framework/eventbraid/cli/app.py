@@ -9,6 +9,7 @@ import typer
 
 from eventbraid.cli.comparing import compare
 from eventbraid.cli.inspecting import check, describe, graph
+from eventbraid.cli.models import models
 from eventbraid.cli.replaying import replay
 from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
@@ -30,6 +31,7 @@ app = typer.Typer(
 COMMANDS = (run, compare, replay, check, describe, graph, serve, status, top, where, drain, resume, streams, stop)
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(models)
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from eventbraid.errors import ConfigurationError, need_extra
+from eventbraid.errors import ConfigurationError, Fault, nearest, need_extra
 
 __all__ = ["model_config", "parse_config"]
 
@@ -17,9 +18,25 @@ def model_config() -> Any:
 
 
 def parse_config(text: str, where: str) -> Any:
-    """The ModelConfig of a text; raises `ConfigurationError` with line and column where it is none."""
+    """The ModelConfig of a text; raises `ConfigurationError` with line, column and nearest name where it is none."""
     text_format = need_extra("google.protobuf.text_format", "inference", WHY)
     try:
         return text_format.Parse(text, model_config())
     except text_format.ParseError as error:
-        raise ConfigurationError(f"cannot be read: {error}", where) from error
+        place = f"{where}:{error.GetLine()}:{error.GetColumn()}"
+        what = re.sub(r"^\d+:\d+ : ", "", str(error))
+        raise ConfigurationError([Fault(place, f"cannot be read: {what}", _meant(what))], where) from error
+
+
+def _meant(what: str) -> str:
+    """The nearest field or value to the one that protobuf does not know."""
+    unknown = re.search(r'type "inference\.([\w.]+)" has no (?:field|value) named "?(\w+)', what)
+    if unknown is None:
+        return ""
+    messages = need_extra("tritonclient.grpc.model_config_pb2", "inference", WHY).DESCRIPTOR
+    owner, *inner = unknown[1].split(".")
+    kind = messages.message_types_by_name.get(owner) or messages.enum_types_by_name.get(owner)
+    for name in inner:
+        kind = kind.nested_types_by_name.get(name) or kind.enum_types_by_name.get(name)
+    names = [*(kind.values_by_name if hasattr(kind, "values_by_name") else kind.fields_by_name)]
+    return nearest(unknown[2], names)

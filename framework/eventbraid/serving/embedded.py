@@ -1,4 +1,4 @@
-"""The embedded server: the KServe v2 protocol over grpc.aio, for ONNX and Python models. For development, not production."""
+"""The embedded server: the KServe v2 protocol over grpc.aio. For development, not production."""
 
 from __future__ import annotations
 
@@ -64,8 +64,11 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(repository: Repository, options: Options) -> AsyncGenerator[Serving]:
-    """Serve a repository on 127.0.0.1; at the end requests in flight are finished first."""
+async def serving(repository: Repository, options: Options, disturbers: Sequence[Any] = ()) -> AsyncGenerator[Serving]:
+    """Serve a repository on 127.0.0.1; at the end requests in flight are finished first.
+
+    `disturbers` are gRPC's interceptors of those calls that are let in.
+    """
     grpc = need_extra("grpc", "inference", "serving models")
     gpus = gpus_here()
     device = Device(options.device, say=_say) if options.device is not None else None
@@ -83,7 +86,7 @@ async def serving(repository: Repository, options: Options) -> AsyncGenerator[Se
         with metrics(models, options.metrics_port) as metrics_port:
             server = grpc.aio.server(
                 options=_channel_options(options.most_memory),
-                interceptors=interceptors(options.token),
+                interceptors=[*interceptors(options.token), *disturbers],
                 maximum_concurrent_rpcs=MOST_CALLS,
             )
             Service(models, Budget(options.most_memory), Link(options.latency, options.bandwidth)).register(server)

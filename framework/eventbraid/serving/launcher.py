@@ -10,12 +10,15 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from eventbraid.testing.script import Faults
 
 __all__ = ["EmbeddedServer"]
 
@@ -32,6 +35,7 @@ class EmbeddedServer:
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
     bytes, half of the machine's where nothing is said.
     On a `device` as in "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of its GPUs.
+    With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
@@ -47,6 +51,7 @@ class EmbeddedServer:
         metrics_port: int | None = None,
         most_memory: int | None = None,
         device: str = "",
+        faults: Faults | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
@@ -61,6 +66,10 @@ class EmbeddedServer:
         if device:
             parse_device(device)  # its faults are the caller's
             self._command.append(f"--device={device}")
+        if faults is not None:
+            from eventbraid.testing.script import script_of
+
+            self._command.append(f"--faults={script_of(faults).to_json()}")
         if tls is not None:
             self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
             self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -52,15 +52,19 @@ class Collector:
         """One family for each name, with a sample for each version of each model."""
         models = list(self._models)
         for name, (text, count) in COUNTS.items():
-            yield self._family(name, text, [(_labels(each), count(each.statistics)) for each in models])
-        failures = [({**_labels(each), "reason": reason}, n) for each in models for reason, n in _failures(each)]
-        yield self._family("nv_inference_request_failure", "Number of failed inference requests", failures)
-        waiting = [(_labels(each), each.waiting) for each in models]
-        yield self._family("nv_inference_pending_request_count", "Number of requests that wait", waiting)
+            yield self._count(name, text, [(_labels(each), count(each.statistics)) for each in models])
+        failures = [({**_labels(each), "reason": why}, float(n)) for each in models for why, n in _failures(each)]
+        yield self._count("nv_inference_request_failure", "Number of failed inference requests", failures)
+        waiting = self._core.GaugeMetricFamily(
+            "nv_inference_pending_request_count", "Number of requests that wait", labels=("model", "version")
+        )
+        for each in models:
+            waiting.add_metric((each.entry.name, each.version), each.waiting)
+        yield waiting
 
-    def _family(self, name: str, text: str, samples: list[tuple[dict[str, str], float]]) -> Any:
-        # "counter" would add "_total" to names that Triton has without it
-        family = self._core.Metric(name, text, "unknown" if name.endswith(("count", "us", "failure", "success")) else "gauge")
+    def _count(self, name: str, text: str, samples: Iterable[tuple[dict[str, str], float]]) -> Any:
+        """A family of counts; not said to be counters, whose names would end in "_total", as Triton's do not."""
+        family = self._core.Metric(name, text, "unknown")
         for labels, value in samples:
             family.add_sample(name, labels, value)
         return family

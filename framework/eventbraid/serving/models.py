@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from eventbraid.errors import ConfigurationError, nearest
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.backends.onnx import OnnxInstance
-from eventbraid.serving.backends.python import PythonInstance
+from eventbraid.serving.backends.python import PythonInstance, completed
 from eventbraid.serving.backends.session import Session
+from eventbraid.serving.checking import Configuration
 from eventbraid.serving.emulation import Device
+from eventbraid.serving.folders import has_own_signature
 from eventbraid.serving.instances import places
 from eventbraid.serving.model import Model
 from eventbraid.serving.repository import ModelEntry, Repository, read_model
 
 __all__ = ["Models", "emulated", "makers"]
+
 
 @dataclass(slots=True)
 class _Loaded:
@@ -30,7 +32,9 @@ class _Loaded:
 class Models:
     """All models of a repository; those that are ready answer."""
 
-    def __init__(self, repository: Repository, make: Callable[[ModelEntry, str], Sequence[Callable[[], Instance]]]) -> None:
+    def __init__(
+        self, repository: Repository, make: Callable[[ModelEntry, str], Sequence[Callable[[], Instance]]]
+    ) -> None:
         self._repository = repository
         self._make = make
         self._loaded: dict[str, _Loaded] = {}
@@ -110,6 +114,7 @@ class Models:
         return ready + [(name, "", "UNAVAILABLE", self._reasons.get(name, "")) for name in there]
 
     async def _ready(self, entry: ModelEntry) -> _Loaded:
+        entry = await asyncio.to_thread(with_signature, entry)
         loaded = _Loaded(entry)
         try:
             for version in entry.files:
@@ -126,6 +131,32 @@ class Models:
             await asyncio.gather(*(model.stop() for model in loaded.versions.values()))
 
 
+def with_signature(entry: ModelEntry) -> ModelEntry:
+    """The same with what a Python model says itself of its inputs and outputs, where it does."""
+    if entry.backend != "python" or not has_own_signature(entry.file):
+        return entry
+    config = completed(entry.config, entry.file)
+    said = Configuration(config, entry.file, {})
+    inputs, outputs = said.signature()
+    if faults := said.unsigned():
+        raise ConfigurationError(faults, str(entry.file))
+    made = replace(entry.metadata, inputs=inputs, outputs=outputs, max_batch=int(config.max_batch_size), config=config)
+    return replace(entry, config=config, metadata=made)
+
+
+def makers(entry: ModelEntry, version: str, threads: int, gpus: Sequence[int]) -> list[Callable[[], Instance]]:
+    """What makes the copies of a version, each in its own thread."""
+    file, where = entry.files[version], places(entry.config, gpus)
+    if entry.backend == "python":
+        return [
+            partial(PythonInstance, file, entry.config, number, place.kind, place.gpu or 0)
+            for number, place in enumerate(where)
+        ]
+    outputs = [spec.name for spec in entry.metadata.outputs]
+    sessions = {place: Session(file, threads, place.gpu) for place in set(where)}
+    return [partial(OnnxInstance, sessions[each], outputs, batched=entry.max_batch_size > 0) for each in where]
+
+
 def emulated(entry: ModelEntry, version: str, threads: int, device: Device) -> list[Callable[[], Instance]]:
     """The same on emulated GPUs, with networks on the CPU."""
     file = entry.files[version]
@@ -139,17 +170,3 @@ def emulated(entry: ModelEntry, version: str, threads: int, device: Device) -> l
         file,
         lambda number: OnnxInstance(session, outputs, batched=entry.max_batch_size > 0),
     )
-
-
-def makers(entry: ModelEntry, version: str, threads: int, gpus: Sequence[int]) -> list[Callable[[], Instance]]:
-    """What makes the copies of a version, each in its own thread."""
-    file, where = entry.files[version], places(entry.config, gpus)
-    if entry.backend == "python":
-        return [
-            lambda number=number, place=place: PythonInstance(file, entry.config, number, place.kind, place.gpu or 0)
-            for number, place in enumerate(where)
-        ]
-    outputs = [spec.name for spec in entry.metadata.outputs]
-    sessions: dict[Any, Session] = {place: Session(file, threads, place.gpu) for place in where}
-    batched = entry.max_batch_size > 0
-    return [lambda place=place: OnnxInstance(sessions[place], outputs, batched=batched) for place in where]

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
@@ -22,6 +23,9 @@ from eventbraid.serving.link import parse_bandwidth
 from eventbraid.serving.repository import Repository
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
+if TYPE_CHECKING:
+    from eventbraid.testing import Disturbance, Script
+
 __all__ = ["main", "serve"]
 
 PR_SET_PDEATHSIG = 1
@@ -31,15 +35,19 @@ def serve(
     models: Sequence[str | Path],
     options: Options,
     *,
+    faults: Script | None = None,
     ready: Callable[[Serving, Repository], None] = lambda where, repository: None,
     attached: bool = False,
 ) -> None:
     """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told where.
 
+    With `faults` it misbehaves by that script; raises `ConfigurationError` where it names a model that is not there.
     Where `attached`, SIGINT is left to the parent and the end of standard input, which is the parent's end,
     stops the server too.
     """
     repository = Repository.open(models)
+    if faults is not None:
+        faults.check(entry.name for entry in repository.models)
 
     async def run() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
@@ -49,11 +57,25 @@ def serve(
         else:
             loop.add_signal_handler(signal.SIGINT, over.set)
         loop.add_signal_handler(signal.SIGTERM, over.set)
-        async with serving(repository, options) as where:
+        disturbance = None if faults is None else _disturbance(faults)
+        disturbers = [] if disturbance is None else [disturbance.interceptor()]
+        async with serving(repository, options, disturbers) as where, disturbance or contextlib.nullcontext():
             ready(where, repository)
             await over.wait()
 
     asyncio.run(run())
+
+
+def _disturbance(faults: Script) -> Disturbance:
+    from eventbraid.testing import Disturbance
+
+    return Disturbance(faults)
+
+
+def _script(text: str) -> Script:
+    from eventbraid.testing import Script
+
+    return Script.from_json(text)
 
 
 def _read_until_closed(over: asyncio.Event) -> None:
@@ -81,6 +103,7 @@ def main() -> int:
     parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--most-memory", type=int)
     parser.add_argument("--device", type=parse_device)
+    parser.add_argument("--faults", type=_script)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--tls-client-roots")
@@ -103,7 +126,7 @@ def main() -> int:
         **memory,
     )
     try:
-        serve(arguments.models, options, ready=ready, attached=True)
+        serve(arguments.models, options, faults=arguments.faults, ready=ready, attached=True)
     except EventbraidError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

@@ -1,25 +1,50 @@
-"""A model repository in Triton's layout: `name/config.pbtxt` (may be left out) and `name/1/model.onnx` or `model.py`."""
+"""A model repository in Triton's layout: `name/config.pbtxt` and `name/1/model.onnx` or `name/1/model.py`."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from eventbraid.errors import ConfigurationError, Fault, nearest
-from eventbraid.kserve import ModelMetadata
+from eventbraid.errors import ConfigurationError, Fault
+from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.config import model_config, parse_config
-from eventbraid.serving.signature import complete, described, signature_of
-from eventbraid.serving.versions import chosen, versions_in
+from eventbraid.kserve.places import places_of
+from eventbraid.serving.backends.session import Session
+from eventbraid.serving.checking import Configuration, type_number
+from eventbraid.serving.folders import (
+    MODEL_FILES,
+    contents,
+    file_faults,
+    has_own_signature,
+    model_faults,
+    python_faults,
+    versions_of,
+)
 
-__all__ = ["ModelEntry", "Repository", "known_repositories"]
+__all__ = ["ModelEntry", "Repository", "known_repositories", "read_model"]
 
-FILES: Final = {"onnxruntime": "model.onnx", "python": "model.py"}
-"""The back ends, and what each wants in the folder of a version."""
-PLATFORMS: Final = {"onnxruntime": "onnxruntime_onnx", "python": ""}
+_ONNX_TYPES = {
+    "tensor(bool)": "BOOL",
+    "tensor(uint8)": "UINT8",
+    "tensor(uint16)": "UINT16",
+    "tensor(uint32)": "UINT32",
+    "tensor(uint64)": "UINT64",
+    "tensor(int8)": "INT8",
+    "tensor(int16)": "INT16",
+    "tensor(int32)": "INT32",
+    "tensor(int64)": "INT64",
+    "tensor(float16)": "FP16",
+    "tensor(float)": "FP32",
+    "tensor(double)": "FP64",
+    "tensor(string)": "BYTES",
+}
+_CONFIGURATION = re.compile(r"config\w*\.(pbtxt?|prototxt|txt)(\.txt)?", re.IGNORECASE)
+"""A file that was probably meant to be config.pbtxt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +53,7 @@ class ModelEntry:
 
     name: str
     files: Mapping[str, Path]
-    """By version, the newest last."""
+    """By version, the newest first."""
     config: Any
     """tritonclient's ModelConfig message, completed from the model."""
     metadata: ModelMetadata
@@ -36,7 +61,7 @@ class ModelEntry:
     @property
     def version(self) -> str:
         """The newest version."""
-        return next(reversed(self.files))
+        return next(iter(self.files))
 
     @property
     def file(self) -> Path:
@@ -69,16 +94,23 @@ class Repository:
     @classmethod
     def open(cls, folders: Sequence[str | Path]) -> Repository:
         """Read all models, without keeping any network in memory."""
+        repository, faults = cls.survey(folders)
+        if faults:
+            raise ConfigurationError(faults, "the model repository")
+        return repository
+
+    @classmethod
+    def survey(cls, folders: Sequence[str | Path]) -> tuple[Repository, list[Fault]]:
+        """The models that are right, and every fault of the others."""
         faults: list[Fault] = []
         models: dict[str, ModelEntry] = {}
         unique = {Path(each).resolve(): Path(each) for each in folders}  # one given twice is one
         for folder in unique.values():
-            if not folder.is_dir():
-                faults.append(Fault(str(folder), "is no folder with models"))
-                continue
-            entries = model_folders(folder)
-            if not entries:
-                faults.append(Fault(str(folder), "holds no model", "expected NAME/1/model.onnx or NAME/1/model.py"))
+            try:
+                entries, found = contents(folder)
+            except OSError as error:
+                entries, found = [], [_unread(error, folder)]
+            faults += found
             for entry in entries:
                 try:
                     model = read_model(entry)
@@ -90,17 +122,15 @@ class Repository:
                         Fault(str(entry), f"is a second model {model.name!r}, after {models[model.name].file}")
                     )
                 models.setdefault(model.name, model)
-        if faults:
-            raise ConfigurationError(faults, "the model repository")
-        return cls(tuple(models.values()), tuple(unique))
+        return cls(tuple(models.values()), tuple(unique)), faults
 
     def find(self, name: str) -> Path | None:
         """The folder of a model as it is there now; None where there is none."""
-        return next((each for folder in self.folders for each in model_folders(folder) if each.name == name), None)
+        return next((each for folder in self.folders for each in contents(folder)[0] if each.name == name), None)
 
     def names(self) -> list[str]:
         """The models that are there now, good or not."""
-        return sorted({each.name for folder in self.folders for each in model_folders(folder)})
+        return sorted({each.name for folder in self.folders for each in contents(folder)[0]})
 
 
 def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
@@ -113,54 +143,93 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
     return found
 
 
-def model_folders(folder: Path) -> list[Path]:
-    """The folders that may be models."""
-    if not folder.is_dir():
-        return []
-    return [each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(("_", "."))]
-
-
 def read_model(folder: Path) -> ModelEntry:
-    """The model of a folder; raises `ConfigurationError` with what is wrong with it."""
-    where = str(folder / "config.pbtxt")
-    versions = versions_in(folder)
-    config = _config(folder / "config.pbtxt")
-    if config.name and config.name != folder.name:
-        raise ConfigurationError(f"names the model {config.name!r}, but its folder is {folder.name!r}", where)
-    config.name = folder.name
-    versions = chosen(versions, config.version_policy, where)
-    backend = _backend(config, versions, where)
-    files = {str(number): each / FILES[backend] for number, each in versions.items()}
-    for file in files.values():
-        if not file.is_file():
-            raise ConfigurationError("is missing", str(file))
-    config.backend, config.platform = backend, config.platform or PLATFORMS[backend]
-    if backend == "onnxruntime":
-        for file in files.values():
-            found = signature_of(file)
-            complete(config, found, where)
-    else:
-        found = described(config)
-    metadata = ModelMetadata(
-        folder.name, tuple(files), found.inputs, found.outputs, int(config.max_batch_size), config
-    )
-    return ModelEntry(folder.name, files, config, metadata)
-
-
-def _config(file: Path) -> Any:
-    if not file.exists():
-        return model_config()
+    """A model; raises `ConfigurationError` with all that is wrong with it, also where a file cannot be read."""
     try:
-        return parse_config(file.read_text(), str(file))
-    except (UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"cannot be read: {error}", str(file)) from error
+        return _read(folder)
+    except OSError as error:
+        raise ConfigurationError([_unread(error, folder)], str(folder)) from error
 
 
-def _backend(config: Any, versions: Mapping[int, Path], where: str) -> str:
-    """Who executes the model: as its configuration says, else by the file that is there."""
-    said = config.backend or config.platform.removesuffix("_onnx")
-    if said and said not in FILES:
-        hint = nearest(said, FILES)
-        raise ConfigurationError(f"backend {said!r} is none of {', '.join(FILES)}; {hint}", where)
-    newest = list(versions.values())[-1]
-    return said or next((name for name, file in FILES.items() if (newest / file).exists()), "onnxruntime")
+def _read(folder: Path) -> ModelEntry:
+    if faults := model_faults(folder):
+        raise ConfigurationError(faults, str(folder))
+    versions = versions_of(folder)
+    files, unread = _configuration(folder / "config.pbtxt")
+    faults = unread + files.faults(folder.name, versions)
+    backend = files.back_end(folder / str(versions[0]))
+    if backend not in MODEL_FILES:
+        raise ConfigurationError(faults, str(folder))
+    served = {str(each): folder / str(each) / MODEL_FILES[backend] for each in files.served(versions)}
+    missing = [fault for each in served.values() for fault in file_faults(each)]
+    inputs, outputs = files.signature()
+    for file in () if missing else served.values():
+        try:
+            if backend == "python":
+                faults += python_faults(file) or ([] if unread or has_own_signature(file) else files.unsigned())
+            else:
+                inputs, outputs = _signature(file)
+                faults += files.contradictions(inputs, outputs)
+        except ConfigurationError as error:
+            faults += error.faults
+    if faults := [*missing, *faults]:
+        raise ConfigurationError(faults, str(folder))
+    config = files.config
+    config.name, config.backend = folder.name, backend
+    if backend == "onnxruntime":
+        _complete(config, inputs, outputs)
+    metadata = ModelMetadata(folder.name, tuple(reversed(served)), inputs, outputs, int(config.max_batch_size), config)
+    return ModelEntry(folder.name, served, config, metadata)
+
+
+def _configuration(file: Path) -> tuple[Configuration, list[Fault]]:
+    """A config.pbtxt, an empty one where there is none or it cannot be read, and why not."""
+    faults: list[Fault] = []
+    if file.is_symlink() or file.exists():
+        faults = file_faults(file)
+        try:
+            text = "" if faults else file.read_text("utf-8")
+            return Configuration(parse_config(text, str(file)), file, places_of(text)), faults
+        except UnicodeDecodeError as error:
+            faults = [Fault(str(file), f"cannot be read: it is no text in UTF-8: {error}")]
+        except ConfigurationError as error:
+            faults = [*error.faults]
+    elif near := [each for each in file.parent.iterdir() if _CONFIGURATION.fullmatch(each.name) and each.is_file()]:
+        faults = [Fault(str(near[0]), "is not read", f"call it {file.name}")]
+    return Configuration(model_config(), file, {}), faults
+
+
+def _signature(file: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    session = Session(file)
+    inputs, outputs = _specs(session.inputs), _specs(session.outputs)
+    if faults := [
+        Fault(str(file), f"{spec} has a type that the protocol cannot carry", f"expected {', '.join(_ONNX_TYPES)}")
+        for spec in (*inputs, *outputs)
+        if spec.dtype not in _ONNX_TYPES.values()
+    ]:
+        raise ConfigurationError(faults, str(file))
+    return inputs, outputs
+
+
+def _specs(tensors: Iterable[Any]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            each.name,
+            _ONNX_TYPES.get(str(each.type)) or str(each.type),
+            tuple(n if isinstance(n, int) else -1 for n in each.shape),
+        )
+        for each in tensors
+    )
+
+
+def _complete(config: Any, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
+    """Fill in what the configuration leaves out."""
+    config.platform = config.platform or "onnxruntime_onnx"
+    for given, specs in ((config.input, inputs), (config.output, outputs)):
+        for spec in () if given else specs:
+            dims = spec.shape[1:] if config.max_batch_size > 0 else spec.shape
+            given.add(name=spec.name, data_type=type_number(spec.dtype), dims=dims)
+
+
+def _unread(error: OSError, path: Path) -> Fault:
+    return Fault(str(error.filename or path), f"cannot be read: {error.strerror}")

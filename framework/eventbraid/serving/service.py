@@ -34,8 +34,6 @@ class Service:
     def register(self, server: Any) -> None:
         """Let a server answer with this service; requests for inference come and go as bytes."""
         grpc = self._grpc
-        infer = grpc.unary_unary_rpc_method_handler(self._infer)
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(NAME, {"ModelInfer": infer})])
         generated = need_extra("tritonclient.grpc.service_pb2_grpc", "inference", "serving models")
         servicer: Any = generated.GRPCInferenceServiceServicer()
         calls: dict[str, Callable[[Any], Awaitable[Any]]] = {
@@ -57,6 +55,8 @@ class Service:
             setattr(servicer, name, self._guarded(call))
         servicer.ModelStreamInfer = self._stream
         generated.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+        # After those of the servicer, which it replaces.
+        server.add_registered_method_handlers(NAME, {"ModelInfer": grpc.unary_unary_rpc_method_handler(self._infer)})
 
     def _guarded(self, call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
         """The same with the status of what goes wrong."""

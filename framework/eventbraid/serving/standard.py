@@ -16,7 +16,9 @@ class Health:
     def __init__(self, server: Any) -> None:
         health = need_extra("grpc_health.v1.health", "serving", "the embedded server")
         generated = need_extra("grpc_health.v1.health_pb2_grpc", "serving", "the embedded server")
-        self._serving = need_extra("grpc_health.v1.health_pb2", "serving", "the embedded server").HealthCheckResponse.SERVING
+        self._serving = need_extra(
+            "grpc_health.v1.health_pb2", "serving", "the embedded server"
+        ).HealthCheckResponse.SERVING
         self._servicer = health.aio.HealthServicer()
         generated.add_HealthServicer_to_server(self._servicer, server)
 

@@ -40,7 +40,7 @@ class Executions:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts and times of one version of a model; those of a request are its own, those of a batch are each request's."""
+    """Counts and times of one version of a model; the times of a batch are those of each of its requests."""
 
     inferences: int = 0
     """Rows, or requests where the model has no batch; of answers that were good."""

@@ -61,7 +61,7 @@ class Worker:
     def _work(self) -> None:
         try:
             instance = self._make()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # told to who waits for it
             self._tell(self._fail, error)
             self._tell(self._ended.set)
             return

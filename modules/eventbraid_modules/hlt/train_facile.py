@@ -16,12 +16,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from eventbraid import MissingExtra
 from eventbraid_modules.hlt.digitizer import INPUTS, deposit, digitise, features_of
 from eventbraid_modules.hlt.energies import fit_template
 from eventbraid_modules.hlt.geometry import ETA_MAX, GAIN
 from eventbraid_modules.hlt.particles import Particles
 
-__all__ = ["LAYERS", "export", "main", "sample", "shower", "train"]
+__all__ = ["LAYERS", "build", "export", "main", "sample", "shower", "train"]
 
 Array = NDArray[np.float32]
 LAYERS: Final = (30, 20, 10, 5, 3, 1)
@@ -57,7 +58,7 @@ def sample(events: int, seed: int) -> tuple[Array, Array, Array]:
 
 def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
     """The trained torch module."""
-    torch: Any = importlib.import_module("torch")
+    torch = _library("torch")
     torch.manual_seed(seed)
     network = _network(torch)
     x, y = torch.from_numpy(features), torch.from_numpy(truth)[:, None]
@@ -73,6 +74,13 @@ def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
     return network.eval()
 
 
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training FACILE needs torch and onnx: pip install torch onnx") from error
+
+
 def _network(torch: Any) -> Any:
     layers: list[Any] = [torch.nn.BatchNorm1d(INPUTS)]
     for before, after in zip((INPUTS, *LAYERS), LAYERS, strict=False):
@@ -82,7 +90,7 @@ def _network(torch: Any) -> Any:
 
 def export(network: Any, file: Path) -> None:
     """Write the network as ONNX: "features" (rows, 15) to "energy" (rows, 1)."""
-    onnx: Any = importlib.import_module("onnx")
+    onnx = _library("onnx")
     helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
     weights: list[Any] = []
     nodes: list[Any] = []
@@ -115,6 +123,19 @@ def export(network: Any, file: Path) -> None:
     file.write_bytes(model.SerializeToString())
 
 
+def build(folder: Path, *, events: int = 240, epochs: int = 14) -> None:
+    """Train and write the model with its configuration: the builder "facile" of `eventbraid models build`."""
+    export(_trained(events, epochs), folder / "1" / "model.onnx")
+    (folder / "config.pbtxt").write_text(MODEL.parents[1].joinpath("config.pbtxt").read_text())
+
+
+def _trained(events: int, epochs: int) -> Any:
+    for name in ("torch", "onnx"):  # told before minutes of sampling
+        _library(name)
+    features, truth, _ = sample(events, 1)
+    return train(features, truth, epochs)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, write the model, and compare it with the template fit on channels that it has not seen."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,10 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--model", type=Path, default=MODEL)
     options = parser.parse_args(arguments)
-    features, truth, _ = sample(options.events, 1)
-    network = train(features, truth, options.epochs)
+    network = _trained(options.events, options.epochs)
     export(network, options.model)
-    torch: Any = importlib.import_module("torch")
+    torch = _library("torch")
     features, truth, fits = sample(20, 2)
     with torch.no_grad():
         energies = network(torch.from_numpy(features))[:, 0].numpy()

@@ -37,7 +37,7 @@ async def test_batches_take_turns_on_the_gpus_and_are_answered_by_the_network(re
         await client.aclose()
 
 
-async def test_a_loaded_device_reaches_its_plateau(repository: Path) -> None:
+async def test_a_loaded_device_answers_at_the_rate_of_all_its_gpus_and_no_faster(repository: Path) -> None:
     device, clients, rounds = "emulated:gpus=4,t0=20ms,per_row=0,answers=zeros", 16, 15
     async with EmbeddedServer([repository], device=device) as server:
         client = TritonClient([server.address])
@@ -51,7 +51,7 @@ async def test_a_loaded_device_reaches_its_plateau(repository: Path) -> None:
         await asyncio.gather(*(ask() for _ in range(clients)))
         took = perf_counter() - start
         least = clients * rounds / 4 * 0.020
-        assert least - 0.020 <= took <= 1.25 * least  # the rest is for a busy machine
+        assert least - 0.020 <= took <= 2 * least  # one GPU would take 4 times as long
         await client.aclose()
 
 

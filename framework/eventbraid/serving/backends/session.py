@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.kserve import Tensors
+from eventbraid.serving.checking import load_fault
 
 __all__ = ["Session", "gpus_here"]
 
@@ -34,7 +35,7 @@ class Session:
         try:
             self._session: Any = onnxruntime.InferenceSession(str(file), options, providers=providers)
         except Exception as error:
-            raise ConfigurationError(f"cannot be loaded: {str(error).splitlines()[0]}", str(file)) from error
+            raise ConfigurationError([load_fault(file, str(error))], str(file)) from error
 
     @property
     def inputs(self) -> Sequence[Any]:

@@ -58,14 +58,8 @@ NUMPY: Final[dict[int, Any]] = {
     13: np.object_,
 }
 """By the numbers of TRITONSERVER_DataType, which are those of a configuration's data types."""
-STRINGS: Final[dict[str, int]] = {
-    name: number
-    for number, name in enumerate(
-        ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64")
-        + ("FP16", "FP32", "FP64", "STRING"),
-        1,
-    )
-}
+TYPES: Final = "BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 STRING"
+STRINGS: Final[dict[str, int]] = {name: number for number, name in enumerate(TYPES.split(), 1)}
 
 
 class TritonModelException(Exception):
@@ -97,7 +91,9 @@ class Tensor:
         if not isinstance(array, np.ndarray):
             raise TritonModelException(f"Tensor {name!r} needs a numpy array, not {type(array).__name__}")
         self._name = name
-        self._array = array.astype(object) if array.dtype.kind in "US" else np.ascontiguousarray(array).reshape(array.shape)
+        self._array = (
+            array.astype(object) if array.dtype.kind in "US" else np.ascontiguousarray(array).reshape(array.shape)
+        )
 
     def name(self) -> str:
         return self._name
@@ -165,7 +161,9 @@ class ResponseSender:
         if self._closed:
             raise TritonModelException("Unable to send response. Response sender has been closed.")
         if response is None and not flags:
-            raise TritonModelException("Inference Response object must be provided when the response flags is not final")
+            raise TritonModelException(
+                "Inference Response object must be provided when the response flags is not final"
+            )
         self._closed = bool(flags & TRITONSERVER_RESPONSE_COMPLETE_FINAL)
         self._send(response, self._closed)
 
