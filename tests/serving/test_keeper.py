@@ -75,7 +75,7 @@ def test_it_says_when_the_server_serves_and_keeps_its_log(kept: Kept) -> None:
 
 @pytest.mark.parametrize("kept", ["print('no room left')"], indirect=True)
 def test_of_a_server_that_does_not_start_it_keeps_the_last_words(kept: Kept) -> None:
-    assert kept.said() == {}
+    assert kept.said() == {"ended": 0}
     assert kept.log.read_text() == "no room left\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,12 +13,13 @@ from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.session import gpus_here
 from eventbraid.serving.budget import Budget, half_of_memory
-from eventbraid.serving.emulation import Device, DeviceSpec
+from eventbraid.serving.emulation import DeviceSpec
+from eventbraid.serving.emulation.device import Device
 from eventbraid.serving.emulation.spec import check_models
 from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.link import Link
 from eventbraid.serving.metrics import metrics
-from eventbraid.serving.models import Models, emulated, makers
+from eventbraid.serving.models import Make, Models, cpu_maker, makers
 from eventbraid.serving.repository import ModelEntry, Repository
 from eventbraid.serving.service import Service
 from eventbraid.serving.standard import Health, reflect
@@ -45,12 +46,12 @@ class Options:
     """Seconds by which every answer is late."""
     bandwidth: float | None = None
     """Bits a second in each direction; None: what the machine has."""
+    device: DeviceSpec | None = None
+    """The emulated GPUs; None: what the machine has."""
     metrics_port: int | None = None
     """0 chooses a free one; None: no metrics."""
     most_memory: int = field(default_factory=half_of_memory)
     """Bytes of all requests at once."""
-    device: DeviceSpec | None = None
-    """GPUs that are emulated; None: those that are there, else the CPU."""
     tls: ServerTLS | None = None
     token: str = ""
 
@@ -70,17 +71,7 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
     `disturbers` are gRPC's interceptors of those calls that are let in.
     """
     grpc = need_extra("grpc", "inference", "serving models")
-    gpus = gpus_here()
-    device = Device(options.device, say=_say) if options.device is not None else None
-    if device is not None:
-        check_models(device.spec, [model.name for model in repository.models])
-
-    def make(entry: ModelEntry, version: str) -> Sequence[Callable[[], Instance]]:
-        if device is not None:
-            return emulated(entry, version, options.threads, device)
-        return makers(entry, version, options.threads, gpus)
-
-    models = Models(repository, make)
+    models = Models(repository, _maker(repository, options))
     await models.start()
     try:
         with metrics(models, options.metrics_port) as metrics_port:
@@ -104,8 +95,19 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
         await asyncio.wait_for(models.stop(), GRACE_SECONDS)
 
 
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)  # noqa: T201
+def _maker(repository: Repository, options: Options) -> Make:
+    """What makes the copies of a version: on this machine, or on emulated GPUs."""
+    if options.device is None:
+        gpus = gpus_here()
+        return lambda entry, version: makers(entry, version, options.threads, gpus)
+    check_models(options.device, [model.name for model in repository.models])
+    device = Device(options.device, say=logging.getLogger(__name__).warning)
+
+    def make(entry: ModelEntry, version: str) -> list[Callable[[], Instance]]:
+        each = cpu_maker(entry, version, options.threads)
+        return device.makers(entry.metadata, entry.config, entry.files[version], each)
+
+    return make
 
 
 def _channel_options(most_memory: int) -> list[tuple[str, int]]:

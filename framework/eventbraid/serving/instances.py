@@ -1,4 +1,4 @@
-"""How many copies of a model there are, and where each of them is. Pure, but for the question which GPUs there are."""
+"""How many copies of a model there are, and where each of them is. Pure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 It runs in a bare interpreter, by its path, and so it starts at once and needs the standard library alone. Its
 standard input is its parent: at its end the server is ended too. It says on its standard output, in lines of
-JSON, which process the server is, and then that it serves.
+JSON, which process the server is, then that it serves, and how it ended. Any other program is kept as well.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ REGIONS: Final = Path("/dev/shm")
 
 
 def main() -> None:
-    """`keeper.py --folder DIR --log FILE --regions PREFIX --ready TEXT -- COMMAND...`."""
+    """`keeper.py --folder DIR --log FILE [--regions PREFIX] [--ready TEXT] [--echo] -- COMMAND...`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True, help="to be removed where the parent has ended")
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--regions", required=True, help="how the names of the server's shared memory begin")
-    parser.add_argument("--ready", required=True, help="what a line of the log contains once the server serves")
+    parser.add_argument("--regions", help="how the names of the server's shared memory begin")
+    parser.add_argument("--ready", help="what a line of the log contains once the server serves")
+    parser.add_argument("--echo", action="store_true", help="write the log to standard error too")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
 
@@ -50,7 +51,7 @@ def main() -> None:
     _say(pid=server.pid)
     alone = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: _end(server.pid))
-    writing = Thread(target=_write_log, args=(server.stdout, given.log, given.ready), daemon=True)
+    writing = Thread(target=_write_log, args=(server.stdout, given.log, given.ready, given.echo), daemon=True)
     writing.start()
     Thread(target=_watch_parent, args=(server.pid, alone), daemon=True).start()
 
@@ -58,8 +59,9 @@ def main() -> None:
     _signal(server.pid, signal.SIGKILL)  # its own processes, which may outlive it
     server.wait()
     writing.join(1.0)
-    for region in REGIONS.glob(f"{given.regions}*"):
+    for region in REGIONS.glob(f"{given.regions}*") if given.regions else ():
         region.unlink(missing_ok=True)
+    _say(ended=server.returncode)
     if alone.is_set():
         shutil.rmtree(given.folder, ignore_errors=True)
     with contextlib.suppress(OSError):
@@ -67,13 +69,15 @@ def main() -> None:
     os._exit(0)  # a thread may be in a read that nobody ends
 
 
-def _write_log(output: IO[bytes], log: Path, ready: str) -> None:
-    said = False
+def _write_log(output: IO[bytes], log: Path, ready: str | None, echo: bool) -> None:
     with log.open("wb", buffering=0) as file:
         for line in output:
             file.write(line)
-            if not said and ready.encode() in line:
-                said = True
+            if echo:
+                with contextlib.suppress(OSError):  # the terminal is gone
+                    os.write(2, line)
+            if ready and ready.encode() in line:
+                ready = None
                 _say(ready=True)
 
 

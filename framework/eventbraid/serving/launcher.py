@@ -32,9 +32,9 @@ class EmbeddedServer:
     """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
 
     `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
+    On a `device` as in "emulated:v100,gpus=4" every model takes the time of its GPUs.
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
     bytes, half of the machine's where nothing is said.
-    On a `device` as in "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of its GPUs.
     With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
@@ -47,10 +47,10 @@ class EmbeddedServer:
         port: int = 0,
         latency: float = 0.0,
         bandwidth: float | None = None,
+        device: str = "",
         threads: int = 1,
         metrics_port: int | None = None,
         most_memory: int | None = None,
-        device: str = "",
         faults: Faults | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
@@ -59,13 +59,13 @@ class EmbeddedServer:
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
         if bandwidth is not None:
             self._command.append(f"--bandwidth={bandwidth:.0f}bps")
+        if device:
+            parse_device(device)  # its faults are the caller's
+            self._command.append(f"--device={device}")
         if metrics_port is not None:
             self._command.append(f"--metrics-port={metrics_port}")
         if most_memory is not None:
             self._command.append(f"--most-memory={most_memory}")
-        if device:
-            parse_device(device)  # its faults are the caller's
-            self._command.append(f"--device={device}")
         if faults is not None:
             from eventbraid.testing.script import script_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
+from typing import TypeAlias
 
 from eventbraid.errors import ConfigurationError, nearest
 from eventbraid.serving.backends.base import Instance
@@ -14,13 +15,15 @@ from eventbraid.serving.backends.onnx import OnnxInstance
 from eventbraid.serving.backends.python import PythonInstance, completed
 from eventbraid.serving.backends.session import Session
 from eventbraid.serving.checking import Configuration
-from eventbraid.serving.emulation import Device
 from eventbraid.serving.folders import has_own_signature
 from eventbraid.serving.instances import places
 from eventbraid.serving.model import Model
 from eventbraid.serving.repository import ModelEntry, Repository, read_model
 
-__all__ = ["Models", "emulated", "makers"]
+__all__ = ["Make", "Models", "cpu_maker", "makers"]
+
+Make: TypeAlias = Callable[[ModelEntry, str], Sequence[Callable[[], Instance]]]
+"""What makes the copies of a version of a model, each in its own thread."""
 
 
 @dataclass(slots=True)
@@ -32,9 +35,7 @@ class _Loaded:
 class Models:
     """All models of a repository; those that are ready answer."""
 
-    def __init__(
-        self, repository: Repository, make: Callable[[ModelEntry, str], Sequence[Callable[[], Instance]]]
-    ) -> None:
+    def __init__(self, repository: Repository, make: Make) -> None:
         self._repository = repository
         self._make = make
         self._loaded: dict[str, _Loaded] = {}
@@ -145,28 +146,27 @@ def with_signature(entry: ModelEntry) -> ModelEntry:
 
 
 def makers(entry: ModelEntry, version: str, threads: int, gpus: Sequence[int]) -> list[Callable[[], Instance]]:
-    """What makes the copies of a version, each in its own thread."""
-    file, where = entry.files[version], places(entry.config, gpus)
+    """What makes the copies of a version on this machine; those of a network in one place share a session."""
+    where = places(entry.config, gpus)
     if entry.backend == "python":
+        file = entry.files[version]
         return [
             partial(PythonInstance, file, entry.config, number, place.kind, place.gpu or 0)
             for number, place in enumerate(where)
         ]
-    outputs = [spec.name for spec in entry.metadata.outputs]
-    sessions = {place: Session(file, threads, place.gpu) for place in set(where)}
-    return [partial(OnnxInstance, sessions[each], outputs, batched=entry.max_batch_size > 0) for each in where]
+    networks = {place: _network(entry, version, threads, place.gpu) for place in set(where)}
+    return [networks[each] for each in where]
 
 
-def emulated(entry: ModelEntry, version: str, threads: int, device: Device) -> list[Callable[[], Instance]]:
-    """The same on emulated GPUs, with networks on the CPU."""
-    file = entry.files[version]
+def cpu_maker(entry: ModelEntry, version: str, threads: int) -> Callable[[int], Instance]:
+    """What makes the copy with a number on the CPU."""
     if entry.backend == "python":
-        return device.makers(entry.metadata, entry.config, file, partial(PythonInstance, file, entry.config))
+        return lambda number: PythonInstance(entry.files[version], entry.config, number)
+    network = cache(lambda: _network(entry, version, threads, None))  # not read where nobody asks for it
+    return lambda number: network()()
+
+
+def _network(entry: ModelEntry, version: str, threads: int, gpu: int | None) -> Callable[[], Instance]:
+    session = Session(entry.files[version], threads, gpu)
     outputs = [spec.name for spec in entry.metadata.outputs]
-    session = Session(file, threads)
-    return device.makers(
-        entry.metadata,
-        entry.config,
-        file,
-        lambda number: OnnxInstance(session, outputs, batched=entry.max_batch_size > 0),
-    )
+    return partial(OnnxInstance, session, outputs, batched=entry.max_batch_size > 0)

@@ -99,15 +99,19 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=parse_duration, default=0.0)
     parser.add_argument("--bandwidth", type=parse_bandwidth)
+    parser.add_argument("--device", type=parse_device)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--most-memory", type=int)
-    parser.add_argument("--device", type=parse_device)
     parser.add_argument("--faults", type=_script)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--tls-client-roots")
-    arguments = parser.parse_args()
+    try:
+        arguments = parser.parse_args()
+    except EventbraidError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
 
     def ready(where: Serving, repository: Repository) -> None:
         names = [model.name for model in repository.models]
@@ -119,8 +123,8 @@ def main() -> int:
         threads=arguments.threads,
         latency=arguments.latency,
         bandwidth=arguments.bandwidth,
-        metrics_port=arguments.metrics_port,
         device=arguments.device,
+        metrics_port=arguments.metrics_port,
         tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
         token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
         **memory,

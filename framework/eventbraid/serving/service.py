@@ -1,4 +1,4 @@
-"""The calls of the KServe v2 protocol, on tritonclient's own generated servicer: a process can register it only once."""
+"""The calls of the KServe v2 protocol, on tritonclient's generated servicer: a process can register only one."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Service:
             await self._link.there(len(data))
             answer = await self._inferring.answer(data)
             await self._link.back(len(answer))
-        except Exception as error:  # noqa: BLE001  # it is the request's
+        except Exception as error:  # it is the request's
             await self._abort(context, error)
             raise AssertionError("abort raises") from error
         return answer

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,9 @@ from eventbraid.serving import keeper
 from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.environment import TritonEnvironment, triton_environment
 from eventbraid.serving.guarding import ServerTLS
-from eventbraid.serving.repository import Repository
+from eventbraid.serving.ports import free_port
+from eventbraid.serving.repository import ModelEntry, Repository
+from eventbraid.serving.traps import check_start
 from eventbraid.serving.wrapping import wrap
 
 __all__ = ["TritonServer", "free_port"]
@@ -37,12 +37,13 @@ READY: Final = "Started GRPCInferenceService"
 
 
 class TritonServer:
-    """The real Triton with ONNX models: `async with TritonServer(models=[...]) as server: ... server.address`.
+    """The real Triton with models in ONNX and Python: `async with TritonServer(models=[...]) as server: ...`.
 
-    It has one port for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
-    when this process ends in whatever way. It belongs to no event loop. On a `device` as in
-    "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of its GPUs. `options` are further options of
-    tritonserver's command line.
+    It has its ports for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
+    when this process ends in whatever way. It belongs to no event loop. HTTP and metrics are off where their port is
+    None; 0 chooses a free one. On a `device` as in "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of
+    its GPUs. Where `echo`, its log is written to standard error too. `options` are further options of tritonserver's
+    command line.
     """
 
     def __init__(
@@ -50,13 +51,19 @@ class TritonServer:
         models: Sequence[str | Path],
         *,
         port: int = 0,
+        http_port: int | None = None,
+        metrics_port: int | None = None,
         tls: ServerTLS | None = None,
         device: str = "",
+        echo: bool = False,
         options: Sequence[str] = (),
     ) -> None:
         self._folders = list(models)
+        wanted = {"grpc": port, "http": http_port, "metrics": metrics_port}
+        self.ports = {name: number for name, number in wanted.items() if number is not None}
+        """By what speaks there: "grpc", "http", "metrics"."""
         self._device = parse_device(device) if device else None
-        self._port = port
+        self._echo = echo
         self._options = [*(tls.options() if tls is not None else ()), *options]
         self._keeper: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
@@ -64,6 +71,9 @@ class TritonServer:
         self._last_words = ""
         self.address = ""
         self.models: tuple[str, ...] = ()
+        self.gpus = 0
+        """How many its models use."""
+        self._instances = 0
 
     def __repr__(self) -> str:
         state = self.address if self._keeper is not None else "not running"
@@ -108,12 +118,18 @@ class TritonServer:
         backend.mkdir(parents=True)
         for file in found.backend_files():
             (backend / file.name).symlink_to(file)
-        wrap(repository, self._folder / "models", self._device)
-        self._port = self._port or free_port()
-        self.address = f"127.0.0.1:{self._port}"
+        self.gpus = found.gpus if self._device is None else 0
+        wrap(repository, self._folder / "models", gpus=self.gpus, device=self._device)
+        for name, port in self.ports.items():
+            self.ports[name] = port or free_port(self.ports.values())
+        self.address = f"127.0.0.1:{self.ports['grpc']}"
         self.models = tuple(model.name for model in repository.models)
+        copies = self._device.gpus if self._device is not None else max(1, self.gpus)
+        self._instances = sum(map(_instances, repository.models)) * copies
 
     async def _launch(self, found: TritonEnvironment) -> None:
+        variables = found.variables()
+        await asyncio.to_thread(check_start, found.binary, found.stub, variables, self.ports, self._instances)
         self._keeper = self._spawn(found)
         assert self._keeper.stdout is not None
         said: dict[str, Any] = {}
@@ -139,15 +155,22 @@ class TritonServer:
         assert self._folder is not None
         regions = f"{self._folder.name}-"
         keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
+        keep += ["--echo"] if self._echo else []
         return [
             *(*keep, f"--regions={regions}", f"--ready={READY}", "--", str(found.binary)),
             f"--model-repository={self._folder / 'models'}",
             f"--backend-directory={self._folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={regions}",
-            *("--grpc-address=127.0.0.1", f"--grpc-port={self._port}"),
-            *("--allow-http=false", "--allow-metrics=false", f"--exit-timeout-secs={DRAIN_SECONDS}"),
+            f"--exit-timeout-secs={DRAIN_SECONDS}",
+            *(f"--allow-{name}={str(name in self.ports).lower()}" for name in ("grpc", "http", "metrics")),
+            *(f"--{name}-address=127.0.0.1" for name in self.ports),
+            *(f"--{name}-port={port}" for name, port in self.ports.items()),
             *self._options,
         ]
+
+    async def ended(self) -> None:
+        """Wait until it has ended, by itself or otherwise."""
+        await self._ended()
 
     async def stop(self) -> None:
         """Let it finish its requests and end it; kill it if it does not end. Nothing of it is left."""
@@ -217,14 +240,5 @@ class TritonServer:
             self._keeper = self._pid = None
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens, outside the range from which clients get theirs.
-
-    A server that is away for a while would else find its port taken, in the worst case by a client that tried to
-    reach it there and was connected to itself.
-    """
-    for _ in range(1000):
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise ServerError("no free port was found from 20000 to 32000")
+def _instances(model: ModelEntry) -> int:
+    return sum(max(1, group.count) for group in model.config.instance_group) or 1

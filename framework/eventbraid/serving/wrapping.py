@@ -12,6 +12,7 @@ from eventbraid.errors import need_extra
 from eventbraid.serving.emulation import DeviceSpec, clock
 from eventbraid.serving.emulation.device import gpus_of, model_bytes, need_memory
 from eventbraid.serving.emulation.spec import check_models
+from eventbraid.serving.gpus import place
 from eventbraid.serving.repository import Repository
 
 __all__ = ["wrap"]
@@ -21,8 +22,8 @@ CLOCK: Final = Path(clock.__file__)
 MODEL: Final = "model.py"
 
 
-def wrap(repository: Repository, folder: Path, device: DeviceSpec | None = None) -> None:
-    """Write the models into `folder`; their files are linked, not copied.
+def wrap(repository: Repository, folder: Path, *, gpus: int = 0, device: DeviceSpec | None = None) -> None:
+    """Write the models into `folder`, for so many real GPUs; their files are linked, not copied.
 
     On an emulated device each takes the time of its GPUs, whose clocks are files beside `folder`. Raises
     `ConfigurationError` where the models do not fit into the memory of a GPU.
@@ -35,9 +36,14 @@ def wrap(repository: Repository, folder: Path, device: DeviceSpec | None = None)
     for model in repository.models:
         for version, file in model.files.items():
             _link(file.resolve(), folder / model.name / version, _added(model.backend, file, device))
+        for each in model.file.parents[1].resolve().iterdir():  # what the versions share
+            if each.is_file() and each.name != "config.pbtxt":
+                (folder / model.name / each.name).symlink_to(each)
         config = _python(model.config)
         if device is not None:
             _emulate(config, device, clocks)
+        elif model.backend != "python":
+            place(config, gpus)
         (folder / model.name / "config.pbtxt").write_text(text_format.MessageToString(config))
 
 

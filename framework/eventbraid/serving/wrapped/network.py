@@ -46,7 +46,9 @@ class TritonPythonModel:
         if device.get("answers") == "zeros":
             self.model = Zeros(config["output"], self.batches)
         else:
-            self.model = Network(pathlib.Path(args["model_repository"]) / args["model_version"] / "model.onnx")
+            file = pathlib.Path(args["model_repository"]) / args["model_version"] / "model.onnx"
+            on_gpu = args["model_instance_kind"] == "GPU"
+            self.model = Network(file, int(args["model_instance_device_id"]) if on_gpu else None)
         self.gpu: Any = None
         if device:
             import emulated_clock  # pyright: ignore[reportMissingImports]  # copied beside this file
@@ -102,10 +104,15 @@ class TritonPythonModel:
 class Network:
     """An ONNX network."""
 
-    def __init__(self, file: pathlib.Path) -> None:
+    def __init__(self, file: pathlib.Path, gpu: int | None) -> None:
         import onnxruntime
 
-        self.session: Any = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if gpu is not None:
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
+            if hasattr(onnxruntime, "preload_dlls"):
+                onnxruntime.preload_dlls()  # CUDA's libraries may come from wheels
+        self.session: Any = onnxruntime.InferenceSession(str(file), providers=providers)
         self.names = tuple(each.name for each in self.session.get_outputs())
 
     def run(self, asked: Asked) -> dict[str, NDArray[Any]]:
