@@ -32,7 +32,8 @@ DRAIN_SECONDS: Final = 5
 """For the requests in flight, from SIGTERM on."""
 FIRST_LINES, LAST_LINES = 5, 40
 """Of the log: what was wrong with the command stands at the head of its help."""
-READY: Final = "Started GRPCInferenceService"
+READY: Final = {"grpc": "Started GRPCInferenceService", "http": "Started HTTPService", "metrics": "Started Metrics"}
+"""What it says once it serves, in that order."""
 
 
 class TritonServer:
@@ -151,8 +152,9 @@ class TritonServer:
         regions = f"{self._folder.name}-"
         keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
         keep += ["--echo"] if self._echo else []
+        last = [text for name, text in READY.items() if name in self.ports][-1]
         return [
-            *(*keep, f"--regions={regions}", f"--ready={READY}", "--", str(found.binary)),
+            *(*keep, f"--regions={regions}", f"--ready={last}", "--", str(found.binary)),
             f"--model-repository={self._folder / 'models'}",
             f"--backend-directory={self._folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={regions}",
