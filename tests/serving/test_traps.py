@@ -84,9 +84,9 @@ def test_free_ports_are_no_fault() -> None:
 
 
 def test_little_shared_memory_is_a_fault() -> None:
-    fault = room_fault(5 * 2**20, 4)
+    fault = room_fault(3 * 2**20, 4)
     assert fault is not None
-    assert fault.what == "has room for 5 MiB, and 4 instances of models need 8 MiB"
+    assert fault.what == "has room for 3 MiB, and the models need 4: 1 for each instance"
     assert "--shm-size" in fault.hint
 
 

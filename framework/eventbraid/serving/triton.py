@@ -99,9 +99,13 @@ class TritonServer:
         if self._keeper is not None:
             raise ServerError("this server is running", server=self.address)
         found = await asyncio.to_thread(triton_environment)
-        if self._folder is None:
-            await asyncio.to_thread(self._prepare, found)
         try:
+            if self._folder is None:
+                preparing = asyncio.ensure_future(asyncio.to_thread(self._prepare, found))
+                try:
+                    await asyncio.shield(preparing)
+                finally:
+                    await asyncio.wait([preparing])  # where it is cancelled the thread goes on
             await self._launch(found)
         except BaseException:
             await self.stop()
