@@ -8,9 +8,10 @@ import os
 from collections.abc import Sequence
 from unittest.mock import patch
 
-from proxy import Proxy
 from scene import Faults, Scene
 from victims import Victim
+
+from eventbraid.testing import FaultyNetwork
 
 
 def kill(servers: Sequence[Victim], times: int) -> Faults:
@@ -72,7 +73,7 @@ def both_gone(servers: Sequence[Victim]) -> Faults:
     return faults
 
 
-def refuse(proxy: Proxy, server: str, times: int, seconds: float) -> Faults:
+def refuse(proxy: FaultyNetwork, server: str, times: int, seconds: float) -> Faults:
     """Cut the connections and refuse new ones for some seconds."""
 
     async def faults(scene: Scene) -> None:
@@ -87,7 +88,7 @@ def refuse(proxy: Proxy, server: str, times: int, seconds: float) -> Faults:
     return faults
 
 
-def hold(proxy: Proxy, server: str, times: int, seconds: float) -> Faults:
+def hold(proxy: FaultyNetwork, server: str, times: int, seconds: float) -> Faults:
     """Let no byte through for some seconds: a network that is parted and heals."""
 
     async def faults(scene: Scene) -> None:
@@ -102,7 +103,7 @@ def hold(proxy: Proxy, server: str, times: int, seconds: float) -> Faults:
     return faults
 
 
-def cut(proxy: Proxy, server: str, times: int) -> Faults:
+def cut(proxy: FaultyNetwork, server: str, times: int) -> Faults:
     """Reset all connections, wherever they are in their bytes."""
 
     async def faults(scene: Scene) -> None:
@@ -115,7 +116,7 @@ def cut(proxy: Proxy, server: str, times: int) -> Faults:
     return faults
 
 
-def delay(proxy: Proxy, longest: float) -> Faults:
+def delay(proxy: FaultyNetwork, longest: float) -> Faults:
     """Let every chunk of bytes come late, from one event to the last."""
 
     async def faults(scene: Scene) -> None:
@@ -125,7 +126,7 @@ def delay(proxy: Proxy, longest: float) -> Faults:
     return faults
 
 
-def throttle(proxy: Proxy, rate: int) -> Faults:
+def throttle(proxy: FaultyNetwork, rate: int) -> Faults:
     """Let so many bytes a second through, from one event to the last."""
 
     async def faults(scene: Scene) -> None:
@@ -142,7 +143,7 @@ async def no_memory(scene: Scene) -> None:
         await scene.next_moment()
 
 
-def late(proxy: Proxy, server: str) -> Faults:
+def late(proxy: FaultyNetwork, server: str) -> Faults:
     """Refuse all connections until the job is at work."""
 
     async def faults(scene: Scene) -> None:

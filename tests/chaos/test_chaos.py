@@ -10,13 +10,13 @@ from typing import Any
 import faults
 import pytest
 import uvloop
-from liar import LIES, Liar, Lie
-from proxy import Proxy
 from real_triton import require_triton
 from scene import Faults, Outcome, Way, play
 from work import Products
 
 from eventbraid.serving import TritonServer
+from eventbraid.testing import Fault, FaultyNetwork, FaultyServer
+from eventbraid.testing.lies import LIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
@@ -63,38 +63,38 @@ async def frozen(stage: Stage) -> Outcome:
 
 
 async def refused(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
+    async with FaultyNetwork(stage.first) as proxy, FaultyNetwork(stage.second) as other:
         harm = faults.refuse(proxy, stage.first, 3, 2.0)
         return await stage.play("refuse", harm, first=proxy.address, second=other.address, rounds=3)
 
 
 async def late(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
+    async with FaultyNetwork(stage.first) as proxy, FaultyNetwork(stage.second) as other:
         await proxy.refuse()
         harm = faults.late(proxy, stage.first)
         return await stage.play("refuse at the start", harm, first=proxy.address, second=other.address)
 
 
 async def held(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
+    async with FaultyNetwork(stage.first) as proxy, FaultyNetwork(stage.second) as other:
         harm = faults.hold(proxy, stage.first, 2, SILENT)
         asked = {"first": proxy.address, "second": other.address}
         return await stage.play("hold all bytes", harm, **asked, rounds=2, timeout=DEADLINE)
 
 
 async def cut(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy, Proxy(stage.second) as other:
+    async with FaultyNetwork(stage.first) as proxy, FaultyNetwork(stage.second) as other:
         harm = faults.cut(proxy, stage.first, 20)
         return await stage.play("cut", harm, first=proxy.address, second=other.address, rounds=20)
 
 
 async def delayed(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
+    async with FaultyNetwork(stage.first) as proxy:
         return await stage.play("delay to 0.2 s", faults.delay(proxy, 0.2), first=proxy.address)
 
 
 async def throttled(stage: Stage) -> Outcome:
-    async with Proxy(stage.first) as proxy:
+    async with FaultyNetwork(stage.first) as proxy:
         return await stage.play("throttle to 1 MB/s", faults.throttle(proxy, 1_000_000), first=proxy.address)
 
 
@@ -102,14 +102,14 @@ async def no_memory(stage: Stage) -> Outcome:
     return await stage.play("/dev/shm full", faults.no_memory)
 
 
-def lied_to(lie: Lie) -> Callable[[Stage], Awaitable[Outcome]]:
+def lied_to(lie: str) -> Callable[[Stage], Awaitable[Outcome]]:
     async def scene(stage: Stage) -> Outcome:
-        async with Liar(stage.first, lie) as liar:
-            outcome = await stage.play(f"a liar: {lie.__name__.replace('_', ' ')}", faults.none, first=liar.address)
-            assert liar.told
+        async with FaultyServer(stage.first, [Fault(kind=lie)]) as liar:
+            outcome = await stage.play(f"a liar: {lie.replace('_', ' ')}", faults.none, first=liar.address)
+            assert liar.struck[lie]
             return outcome
 
-    scene.__name__ = lie.__name__
+    scene.__name__ = lie
     return scene
 
 

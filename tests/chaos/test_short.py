@@ -8,8 +8,6 @@ from pathlib import Path
 
 import faults
 import pytest
-from liar import LIES, Liar, Lie
-from proxy import Proxy
 from scene import Faults, Outcome, Scene, Way, play
 from victims import Embedded
 from work import Products
@@ -17,6 +15,8 @@ from work import Products
 from eventbraid import ModuleError
 from eventbraid.errors import AnswerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.memory import pool
+from eventbraid.testing import Fault, FaultyNetwork, FaultyServer
+from eventbraid.testing.lies import LIES
 
 EVENTS = 200
 BACK = 1.0
@@ -78,7 +78,7 @@ async def test_a_server_frozen_for_longer_than_the_deadline_costs_no_event(
 async def test_connections_that_are_refused_cost_no_event(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy, Proxy(calm[1]) as other:
+    async with FaultyNetwork(calm[0]) as proxy, FaultyNetwork(calm[1]) as other:
         harm = faults.refuse(proxy, calm[0], 2, 0.5)
         addresses = [proxy.address, other.address]
         note += [await play("refuse", EVENTS, addresses, harm, reference=reference, way=way, rounds=2)]
@@ -89,7 +89,7 @@ async def test_connections_that_are_refused_cost_no_event(
 async def test_connections_that_are_cut_cost_no_event(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy, Proxy(calm[1]) as other:
+    async with FaultyNetwork(calm[0]) as proxy, FaultyNetwork(calm[1]) as other:
         harm = faults.cut(proxy, calm[0], 5)
         addresses = [proxy.address, other.address]
         note += [await play("cut", EVENTS, addresses, harm, reference=reference, way=way, rounds=5)]
@@ -100,7 +100,7 @@ async def test_connections_that_are_cut_cost_no_event(
 async def test_a_network_that_is_late_costs_no_event_and_no_try(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy:
+    async with FaultyNetwork(calm[0]) as proxy:
         harm = faults.delay(proxy, 0.05)
         addresses = [proxy.address, calm[1]]
         note += [await play("delay", EVENTS, addresses, harm, reference=reference, way=way)]
@@ -111,7 +111,7 @@ async def test_a_network_that_is_late_costs_no_event_and_no_try(
 async def test_a_network_that_is_slow_costs_no_event_and_no_try(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy:
+    async with FaultyNetwork(calm[0]) as proxy:
         harm = faults.throttle(proxy, 1_000_000)
         addresses = [proxy.address, calm[1]]
         note += [await play("throttle", EVENTS, addresses, harm, reference=reference, way=way)]
@@ -122,7 +122,7 @@ async def test_a_network_that_is_slow_costs_no_event_and_no_try(
 async def test_a_server_that_comes_after_the_jobs_start_is_used_too(
     calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome]
 ) -> None:
-    async with Proxy(calm[0]) as proxy:
+    async with FaultyNetwork(calm[0]) as proxy:
         await proxy.refuse()
         harm = faults.late(proxy, calm[0])
         note += [await play("late", EVENTS, [proxy.address, calm[1]], harm, reference=reference, way=way)]
@@ -142,20 +142,20 @@ async def test_where_there_is_no_room_for_shared_memory_tensors_go_with_the_mess
 
 @lies
 async def test_answers_that_make_no_sense_are_asked_for_elsewhere(
-    calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome], lie: Lie
+    calm: tuple[str, str], reference: Products, way: Way, note: list[Outcome], lie: str
 ) -> None:
-    async with Liar(calm[0], lie) as liar:
+    async with FaultyServer(calm[0], [Fault(kind=lie)]) as liar:
         addresses = [liar.address, calm[1]]
-        name = f"a liar: {lie.__name__.replace('_', ' ')}"
+        name = f"a liar: {lie.replace('_', ' ')}"
         note += [await play(name, 50, addresses, faults.none, reference=reference, way=way)]
-        assert liar.told
+        assert liar.struck[lie]
 
 
 @lies
 async def test_answers_that_make_no_sense_are_a_clear_error_where_nobody_else_can_be_asked(
-    calm: tuple[str, str], reference: Products, way: Way, lie: Lie
+    calm: tuple[str, str], reference: Products, way: Way, lie: str
 ) -> None:
-    async with Liar(calm[0], lie) as liar:
+    async with FaultyServer(calm[0], [Fault(kind=lie)]) as liar:
         with pytest.raises(ModuleError) as raised:
             await play("", 20, [liar.address], faults.none, reference=reference, way=way)
     assert isinstance(raised.value.__cause__, AnswerError)

@@ -86,7 +86,7 @@ def test_a_module_that_raises_is_shown_with_the_line_of_the_users_code(call: Any
         (["describe", "no.such.module:Number"], "cannot be imported"),
         (["status", "nowhere"], "is no server address"),
         (["serve", "--models", "nowhere"], "nowhere: is no folder with models"),
-        (["serve", "--latency", "fast"], "'fast' is no duration: expected a number with us, ms, s, min or h"),
+        (["serve", "--latency", "fast"], "'fast' is no duration: expected a number with ns, us, ms, s, min or h"),
     ],
 )
 def test_bad_input_gets_a_clear_error_and_exit_code_2(call: Any, job: Path, arguments: list[str], text: str) -> None:

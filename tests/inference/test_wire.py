@@ -16,7 +16,7 @@ from tritonclient.grpc import service_pb2
 from eventbraid import ServerError
 from eventbraid.errors import AnswerError
 from eventbraid.kserve.tensors import decode, encode, protocol_type
-from eventbraid.kserve.wire import parse_answer, request_head, request_parts, split_answer, varint
+from eventbraid.kserve.wire import RAW_OUTPUT_CONTENTS, parse_answer, request_head, request_parts, split, varint
 
 DTYPES = st.sampled_from(["?", "i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8"])
 ARRAYS = DTYPES.flatmap(
@@ -142,7 +142,7 @@ def test_an_answer_is_taken_apart_as_protobuf_does_or_refused_by_both(data: byte
     data = data[: len(data) - cut]
     expected = read_by_protobuf(data)
     try:
-        head, contents = split_answer(data)
+        head, contents = split(data, RAW_OUTPUT_CONTENTS)
         found: Any = service_pb2.ModelInferResponse.FromString(head), list(map(bytes, contents))
     except DecodeError:
         found = None
@@ -151,7 +151,7 @@ def test_an_answer_is_taken_apart_as_protobuf_does_or_refused_by_both(data: byte
 
 @given(PLAIN_MESSAGES)
 def test_the_contents_of_a_plain_answer_are_views_of_it(data: bytes) -> None:
-    _, contents = split_answer(data)
+    _, contents = split(data, RAW_OUTPUT_CONTENTS)
     assert all(isinstance(content, memoryview) and content.obj is data for content in contents)
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -28,7 +27,6 @@ from eventbraid import ConfigurationError, ServerError
 from eventbraid.durations import parse_duration
 from eventbraid.inference import LocalClient, TritonClient
 from eventbraid.serving import EmbeddedServer, Repository
-from eventbraid.serving.runner import Runner
 
 
 @pytest.fixture(scope="module")
@@ -185,18 +183,6 @@ async def test_successes_and_failures_are_counted_apart(server: EmbeddedServer) 
     assert (found.inference_stats.success.count, found.inference_stats.fail.count) == (1, 1)
 
 
-async def test_a_request_that_is_given_up_is_no_success_and_no_failure(repository: Path) -> None:
-    (model,) = (each for each in Repository.open([repository]).models if each.name == "sum")
-    with ThreadPoolExecutor(1) as pool:
-        runner = Runner(model, pool)
-        asked = asyncio.create_task(runner.infer({"x": np.ones((1, 3), np.float32)}))
-        await asyncio.sleep(0)
-        asked.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asked
-    assert (runner.statistics.successes, runner.statistics.failures) == (0, 0)
-
-
 async def test_latency_delays_answers_but_not_each_other(repository: Path) -> None:
     loop = asyncio.get_running_loop()
     async with EmbeddedServer([repository], latency=0.2) as server:
@@ -250,7 +236,7 @@ async def test_a_server_that_says_something_else_is_an_error_and_is_ended(
 
 async def test_the_log_of_a_server_keeps_its_last_lines_however_long(repository: Path) -> None:
     server = EmbeddedServer([repository])
-    ready = 'print(\'{"port": 1, "models": []}\', flush=True)'
+    ready = 'print(\'{"port": 1, "metrics_port": 0, "models": []}\', flush=True)'
     server._command = [sys.executable, "-c", f"import sys\nsys.stderr.write('x' * 300_000 + '\\nlast')\n{ready}"]
     await server.start()
     await server.stop()

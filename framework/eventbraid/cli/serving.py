@@ -16,7 +16,8 @@ from eventbraid.errors import ConfigurationError
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from eventbraid.serving import Repository, ServerTLS, TritonServer
+    from eventbraid.serving import Repository, TritonServer
+    from eventbraid.serving.embedded import Options, Serving
 
 __all__ = ["serve"]
 
@@ -33,11 +34,19 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="of HTTP, Triton alone", show_default="off")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="of Prometheus metrics, Triton alone", show_default="off")
+        int | None, typer.Option(min=0, max=65535, help="of Prometheus metrics", show_default="off")
     ] = None,
     latency: Annotated[
         str | None, typer.Option(metavar="20ms", help="delay every answer by that much", show_default="none")
     ] = None,
+    bandwidth: Annotated[
+        str | None,
+        typer.Option(metavar="1Gbps", help="let so much through a second, each way", show_default="the machine's"),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(metavar="emulated:v100,gpus=4", help="take the time of such GPUs", show_default="this machine"),
+    ] = "",
     threads: Annotated[int | None, typer.Option(min=1, help="threads of one execution", show_default="1")] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(help="the server's certificate, PEM; with it only TLS is spoken")
@@ -49,6 +58,9 @@ def serve(
     token: Annotated[
         str, typer.Option(envvar=SERVER_TOKEN_VARIABLE, help="that every call must have (authorization: Bearer TOKEN)")
     ] = "",
+    faults: Annotated[
+        Path | None, typer.Option(help="a script of faults, TOML: which requests are late, refused, lied to")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="show the log of Triton")] = False,
     json: Json = None,
 ) -> None:
@@ -60,6 +72,8 @@ def serve(
         triton,
         {
             "--latency": latency,
+            "--bandwidth": bandwidth,
+            "--faults": faults,
             "--threads": threads,
             "--token": token,
             "--http-port": http_port,
@@ -73,33 +87,47 @@ def serve(
         raise ConfigurationError("no package with models is installed: give --models DIR", "serve")
     tls = tls_of(tls_cert, tls_key, tls_client_roots)
     if triton:
-        _triton(
-            TritonServer(folders, port=port, http_port=http_port, metrics_port=metrics_port, tls=tls, echo=verbose),
+        made = TritonServer(
             folders,
-            json,
+            port=port,
+            http_port=http_port,
+            metrics_port=metrics_port,
+            tls=tls,
+            device=device,
+            echo=verbose,
         )
-    else:
-        seconds = parse_duration(latency) if latency is not None else 0.0
-        _embedded(folders, port, seconds, threads or 1, tls, token, json)
+        _triton(made, folders, json)
+        return
+    from eventbraid.serving.embedded import Options
+    from eventbraid.serving.emulation import parse_device
+    from eventbraid.serving.link import parse_bandwidth
+
+    options = Options(
+        port=port,
+        threads=threads or 1,
+        latency=parse_duration(latency) if latency is not None else 0.0,
+        bandwidth=parse_bandwidth(bandwidth) if bandwidth is not None else None,
+        device=parse_device(device) if device else None,
+        metrics_port=metrics_port,
+        tls=tls,
+        token=token,
+    )
+    _embedded(folders, options, faults, json)
 
 
-def _embedded(
-    folders: list[Path],
-    port: int,
-    latency: float,
-    threads: int,
-    tls: ServerTLS | None,
-    token: str,
-    json: Path | None,
-) -> None:
+def _embedded(folders: list[Path], options: Options, faults: Path | None, json: Path | None) -> None:
     from eventbraid.serving.process import serve as serve_models
+    from eventbraid.testing import Script
 
-    def ready(bound: int, repository: Repository) -> None:
+    def ready(where: Serving, repository: Repository) -> None:
         names = [model.name for model in repository.models]
-        _tell_ready({"address": f"127.0.0.1:{bound}", "models": names}, json)
-        console().print(f"serving {', '.join(names)} at 127.0.0.1:{bound}; Ctrl-C ends it")
+        shown = f"http://127.0.0.1:{where.metrics_port}/metrics" if where.metrics_port else ""
+        _tell_ready({"address": f"127.0.0.1:{where.port}", "metrics": shown, "models": names}, json)
+        metrics = f", metrics at {shown}" if shown else ""
+        console().print(f"serving {', '.join(names)} at 127.0.0.1:{where.port}{metrics}; Ctrl-C ends it")
 
-    serve_models(models=folders, port=port, latency=latency, threads=threads, tls=tls, token=token, ready=ready)
+    script = Script.read(faults) if faults is not None else None
+    serve_models(folders, options, faults=script, ready=ready)
 
 
 def _triton(server: TritonServer, folders: list[Path], json: Path | None) -> None:

@@ -11,12 +11,13 @@ __all__ = ["check_options"]
 
 NOT_TRITON: Final = {
     "--latency": "Triton answers as soon as it can: a slow network is what the embedded server plays",
+    "--bandwidth": "Triton answers as soon as it can: a slow network is what the embedded server plays",
+    "--faults": "Triton does what it can: eventbraid.testing.FaultyServer stands before any server and misbehaves",
     "--threads": "in Triton a model's own configuration says so: instance_group { count: N }",
     "--token": "Triton knows no bearer tokens: --tls-client-roots lets in who has a certificate",
 }
 NOT_EMBEDDED: Final = {
     "--http-port": "the embedded server speaks gRPC alone",
-    "--metrics-port": "the embedded server has no metrics there",
     "--verbose": "the embedded server has no log but its errors",
 }
 NOT_TLS: Final = "Triton has no TLS for HTTP: with --tls-cert who reaches that port would be let in without"

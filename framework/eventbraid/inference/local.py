@@ -17,8 +17,8 @@ from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
 from eventbraid.inference.retry import failure
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
+from eventbraid.serving.backends.session import Session
 from eventbraid.serving.repository import Repository
-from eventbraid.serving.session import Session
 
 __all__ = ["LocalClient"]
 

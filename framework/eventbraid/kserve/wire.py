@@ -80,7 +80,7 @@ def parse_answer(
     For outputs that the server was to put elsewhere, `placed` makes the tensor of a type and a shape.
     """
     try:
-        head, contents = split_answer(data)
+        head, contents = split(data, RAW_OUTPUT_CONTENTS)
         outputs = _known_outputs(head) if len(head) <= LONGEST_KNOWN else _outputs(head)
         if len(contents) != len(outputs):
             raise ValueError(f"{len(outputs)} outputs with {len(contents)} contents")
@@ -93,21 +93,24 @@ def parse_answer(
         raise AnswerError(message, server=server, model=model) from error
 
 
-def split_answer(data: bytes) -> tuple[bytes, Sequence[bytes | memoryview]]:
-    """A ModelInferResponse without its `raw_output_contents`, and these: views where every field of it is a plain one.
+def split(data: bytes, tensors: int) -> tuple[bytes, Sequence[bytes | memoryview]]:
+    """A message without its raw contents, whose tag is `tensors`, and these: views where every field is a plain one.
 
     Raises protobuf's DecodeError where it is no message; the first part has still to be read.
     """
     try:
-        return _split(data)
+        return _split(data, tensors)
     except IndexError:
-        answer = protocol().ModelInferResponse.FromString(data)
-        contents = list(answer.raw_output_contents)
-        answer.ClearField("raw_output_contents")
-        return answer.SerializeToString(), contents
+        messages = protocol()
+        kind = messages.ModelInferRequest if tensors == RAW_INPUT_CONTENTS else messages.ModelInferResponse
+        name = "raw_input_contents" if tensors == RAW_INPUT_CONTENTS else "raw_output_contents"
+        message = kind.FromString(data)
+        contents = list(getattr(message, name))
+        message.ClearField(name)
+        return message.SerializeToString(), contents
 
 
-def _split(data: bytes) -> tuple[bytes, list[memoryview]]:
+def _split(data: bytes, tensors: int) -> tuple[bytes, list[memoryview]]:
     """The same by hand; IndexError where it is cut off, or has a field that no version of the protocol has."""
     view, heads, contents = memoryview(data), list[bytes](), list[memoryview]()
     end, place, kept = len(data), 0, 0
@@ -118,7 +121,7 @@ def _split(data: bytes) -> tuple[bytes, list[memoryview]]:
             length, after = data[after], after + 1
             if length > 0x7F:
                 length, after = _long(data, after - 1)
-            if tag == RAW_OUTPUT_CONTENTS:
+            if tag == tensors:
                 heads.append(data[kept:place])
                 kept = after + length
                 contents.append(view[after:kept])

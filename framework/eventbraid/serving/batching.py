@@ -1,21 +1,19 @@
-"""Dynamic batching: which waiting requests are executed together. Pure, but for the queue that acts on it."""
+"""Dynamic batching: which of the requests that wait are executed together. Pure."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from time import perf_counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from eventbraid.kserve import Tensors
-from eventbraid.kserve.rows import alike, rows
+from eventbraid.kserve.rows import alike
+from eventbraid.serving.backends.base import Request
 
-__all__ = ["Batcher", "Policy", "Waiting", "take"]
+__all__ = ["Batching", "take"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Batching:
     """How a model batches: at most `most` rows at once; the first request waits up to `delay` seconds for others,
     or until a preferred number of rows is there. With `most` 0 every request is executed alone."""
 
@@ -23,77 +21,32 @@ class Policy:
     preferred: tuple[int, ...] = ()
     delay: float = 0.0
 
+    @classmethod
+    def of(cls, config: Any) -> Batching:
+        """That of a ModelConfig."""
+        if not config.max_batch_size or not config.HasField("dynamic_batching"):
+            return cls(0)
+        said = config.dynamic_batching
+        delay = said.max_queue_delay_microseconds * 1e-6
+        return cls(config.max_batch_size, tuple(said.preferred_batch_size), delay)
 
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A request that waits, with its rows and the future of its answer."""
 
-    inputs: Tensors
-    rows: int
-    answer: asyncio.Future[Tensors]
-    since: float = field(default_factory=perf_counter)
-
-
-def take(waiting: Sequence[Waiting], policy: Policy, waited: float) -> int:
-    """How many of the first requests to execute now; 0 to wait for more.
-
-    `waited` is for how long the first has been waiting, in seconds.
-    """
-    if not waiting:
-        return 0
-    if policy.most == 0:
-        return 1
-    total = count = 0
-    best = 0
+def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Request]:
+    """Those of the requests, in their order, that are to be executed now together; none to wait for more."""
+    found: list[Request] = []
+    total = best = 0
     for request in waiting:
-        if count and (total + request.rows > policy.most or not alike(waiting[0].inputs, request.inputs)):
-            return best or count  # it cannot grow: no reason to wait
+        if not batching.most:
+            return [request]
+        if found and (total + request.rows > batching.most or not alike(found[0].inputs, request.inputs)):
+            return found[: best or None]  # it cannot grow: no reason to wait
+        found.append(request)
         total += request.rows
-        count += 1
-        if total in policy.preferred:
-            best = count
-    if total >= policy.most:
-        return count
+        if total in batching.preferred:
+            best = len(found)
+        if total >= batching.most:
+            return found
     if best:
-        return best
-    return count if waited >= policy.delay else 0
-
-
-class Batcher:
-    """The queue of one model: executes what the policy takes, one batch at a time.
-
-    While a batch is executed the queue grows, so under load batches grow without any delay.
-    """
-
-    def __init__(self, policy: Policy, execute: Callable[[list[Waiting]], Awaitable[None]]) -> None:
-        self._policy = policy
-        self._execute = execute
-        self._queue: deque[Waiting] = deque()
-        self._arrived = asyncio.Event()
-
-    async def ask(self, inputs: Tensors) -> Tensors:
-        """Queue a request and wait for its answer; cancelled while it waits, it is not executed."""
-        request = Waiting(inputs, rows(inputs), asyncio.get_running_loop().create_future())
-        self._queue.append(request)
-        self._arrived.set()
-        return await request.answer
-
-    async def run(self) -> None:
-        """Execute batches until cancelled."""
-        while True:
-            while self._queue and self._queue[0].answer.done():
-                self._queue.popleft()
-            alive = [request for request in self._queue if not request.answer.done()]
-            waited = perf_counter() - alive[0].since if alive else 0.0
-            count = take(alive, self._policy, waited)
-            if count:
-                batch = alive[:count]
-                self._queue = deque(alive[count:])
-                await self._execute(batch)
-                continue
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(self._policy.delay - waited if alive else None):
-                    await self._arrived.wait()
-            except TimeoutError:
-                continue
+        return found[:best]
+    waited = now - min((each.since for each in found), default=now)
+    return found if waited >= batching.delay else []

@@ -46,6 +46,15 @@ class Configuration:
         there = [name for name, file in MODEL_FILES.items() if (folder / file).exists()]
         return said or (there[0] if there else "onnxruntime")
 
+    def served(self, versions: Sequence[int]) -> list[int]:
+        """Those of the versions that its policy chooses, the newest first: the newest alone where it says nothing."""
+        policy = self.config.version_policy
+        if policy.HasField("all"):
+            return list(versions)
+        if policy.HasField("specific"):
+            return [each for each in versions if each in policy.specific.versions]
+        return list(versions[: policy.latest.num_versions or 1])
+
     def contradictions(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> list[Fault]:
         """Where it is not what the network takes and gives; shapes with the batch, -1 where any size goes."""
         return [

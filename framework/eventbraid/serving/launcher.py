@@ -10,11 +10,14 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from eventbraid.testing.script import Faults
 
 __all__ = ["EmbeddedServer"]
 
@@ -27,6 +30,11 @@ LINE_BYTES: Final = 16384
 class EmbeddedServer:
     """An embedded server: `async with EmbeddedServer(models=[...]) as server: ... server.address`.
 
+    `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
+    On a `device` as in "emulated:v100,gpus=4" every model takes the time of its GPUs.
+    Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
+    bytes, half of the machine's where nothing is said.
+    With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
     """
@@ -37,12 +45,29 @@ class EmbeddedServer:
         *,
         port: int = 0,
         latency: float = 0.0,
+        bandwidth: float | None = None,
+        device: str = "",
         threads: int = 1,
+        metrics_port: int | None = None,
+        most_memory: int | None = None,
+        faults: Faults | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
         self._command = [sys.executable, "-m", "eventbraid.serving", f"--port={port}", f"--threads={threads}"]
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
+        if bandwidth is not None:
+            self._command.append(f"--bandwidth={bandwidth:.0f}bps")
+        if device:
+            self._command.append(f"--device={device}")
+        if metrics_port is not None:
+            self._command.append(f"--metrics-port={metrics_port}")
+        if most_memory is not None:
+            self._command.append(f"--most-memory={most_memory}")
+        if faults is not None:
+            from eventbraid.testing.script import script_of
+
+            self._command.append(f"--faults={script_of(faults).to_json()}")
         if tls is not None:
             self._command += [f"--tls-cert={tls.certificate}", f"--tls-key={tls.key}"]
             self._command += [f"--tls-client-roots={tls.clients}"] if tls.clients is not None else []
@@ -51,6 +76,8 @@ class EmbeddedServer:
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._reading: asyncio.Task[None] | None = None
         self.address = ""
+        self.metrics_address = ""
+        """Of its metrics, for Prometheus: http://127.0.0.1:PORT/metrics."""
         self.models: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -92,6 +119,8 @@ class EmbeddedServer:
         try:
             said = json.loads(line)
             self.address, self.models = f"127.0.0.1:{said['port']}", tuple(said["models"])
+            if said["metrics_port"]:
+                self.metrics_address = f"http://127.0.0.1:{said['metrics_port']}/metrics"
         except (ValueError, KeyError, TypeError):
             await self.stop()
             said = line.decode(errors="replace").strip()

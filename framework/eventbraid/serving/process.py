@@ -12,13 +12,19 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
-from eventbraid.serving.embedded import serving
-from eventbraid.serving.guarding import ServerTLS, tls_of
+from eventbraid.serving.embedded import Options, Serving, serving
+from eventbraid.serving.emulation import parse_device
+from eventbraid.serving.guarding import tls_of
+from eventbraid.serving.link import parse_bandwidth
 from eventbraid.serving.repository import Repository
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from eventbraid.testing import Disturbance, Script
 
 __all__ = ["main", "serve"]
 
@@ -26,22 +32,22 @@ PR_SET_PDEATHSIG = 1
 
 
 def serve(
-    *,
     models: Sequence[str | Path],
-    port: int = 0,
-    latency: float = 0.0,
-    threads: int = 1,
-    tls: ServerTLS | None = None,
-    token: str = "",
-    ready: Callable[[int, Repository], None] = lambda port, repository: None,
+    options: Options,
+    *,
+    faults: Script | None = None,
+    ready: Callable[[Serving, Repository], None] = lambda where, repository: None,
     attached: bool = False,
 ) -> None:
-    """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told the port.
+    """Serve folders of models on 127.0.0.1 until SIGTERM or SIGINT; `ready` is told where.
 
+    With `faults` it misbehaves by that script; raises `ConfigurationError` where it names a model that is not there.
     Where `attached`, SIGINT is left to the parent and the end of standard input, which is the parent's end,
     stops the server too.
     """
     repository = Repository.open(models)
+    if faults is not None:
+        faults.check(entry.name for entry in repository.models)
 
     async def run() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
@@ -51,11 +57,25 @@ def serve(
         else:
             loop.add_signal_handler(signal.SIGINT, over.set)
         loop.add_signal_handler(signal.SIGTERM, over.set)
-        async with serving(repository, port=port, latency=latency, threads=threads, tls=tls, token=token) as bound:
-            ready(bound, repository)
+        disturbance = None if faults is None else _disturbance(faults)
+        disturbers = [] if disturbance is None else [disturbance.interceptor()]
+        async with serving(repository, options, disturbers) as where, disturbance or contextlib.nullcontext():
+            ready(where, repository)
             await over.wait()
 
     asyncio.run(run())
+
+
+def _disturbance(faults: Script) -> Disturbance:
+    from eventbraid.testing import Disturbance
+
+    return Disturbance(faults)
+
+
+def _script(text: str) -> Script:
+    from eventbraid.testing import Script
+
+    return Script.from_json(text)
 
 
 def _read_until_closed(over: asyncio.Event) -> None:
@@ -78,26 +98,39 @@ def main() -> int:
     parser.add_argument("--models", action="append", required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=parse_duration, default=0.0)
+    parser.add_argument("--bandwidth", type=parse_bandwidth)
+    parser.add_argument("--device", type=parse_device)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--metrics-port", type=int)
+    parser.add_argument("--most-memory", type=int)
+    parser.add_argument("--faults", type=_script)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
     parser.add_argument("--tls-client-roots")
-    arguments = parser.parse_args()
-
-    def ready(port: int, repository: Repository) -> None:
-        print(json.dumps({"port": port, "models": [model.name for model in repository.models]}), flush=True)  # noqa: T201
-
     try:
-        serve(
-            models=arguments.models,
-            port=arguments.port,
-            latency=arguments.latency,
-            threads=arguments.threads,
-            tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
-            token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
-            ready=ready,
-            attached=True,
-        )
+        arguments = parser.parse_args()
+    except EventbraidError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+
+    def ready(where: Serving, repository: Repository) -> None:
+        names = [model.name for model in repository.models]
+        print(json.dumps({"port": where.port, "metrics_port": where.metrics_port, "models": names}), flush=True)  # noqa: T201
+
+    memory = {} if arguments.most_memory is None else {"most_memory": arguments.most_memory}
+    options = Options(
+        port=arguments.port,
+        threads=arguments.threads,
+        latency=arguments.latency,
+        bandwidth=arguments.bandwidth,
+        device=arguments.device,
+        metrics_port=arguments.metrics_port,
+        tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
+        token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
+        **memory,
+    )
+    try:
+        serve(arguments.models, options, faults=arguments.faults, ready=ready, attached=True)
     except EventbraidError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code

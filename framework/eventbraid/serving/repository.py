@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +14,7 @@ from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.config import model_config, parse_config
 from eventbraid.kserve.places import places_of
+from eventbraid.serving.backends.session import Session
 from eventbraid.serving.checking import Configuration, type_number
 from eventbraid.serving.folders import (
     MODEL_FILES,
@@ -24,9 +25,8 @@ from eventbraid.serving.folders import (
     python_faults,
     versions_of,
 )
-from eventbraid.serving.session import Session
 
-__all__ = ["ModelEntry", "Repository", "known_repositories"]
+__all__ = ["ModelEntry", "Repository", "known_repositories", "read_model"]
 
 _ONNX_TYPES = {
     "tensor(bool)": "BOOL",
@@ -49,14 +49,29 @@ _CONFIGURATION = re.compile(r"config\w*\.(pbtxt?|prototxt|txt)(\.txt)?", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One model: its newest version's file, its configuration, and what it takes and gives."""
+    """One model: the files of the versions that are served, its configuration, and what it takes and gives."""
 
     name: str
-    version: str
-    file: Path
+    files: Mapping[str, Path]
+    """By version, the newest first."""
     config: Any
     """tritonclient's ModelConfig message, completed from the model."""
     metadata: ModelMetadata
+
+    @property
+    def version(self) -> str:
+        """The newest version."""
+        return next(iter(self.files))
+
+    @property
+    def file(self) -> Path:
+        """That of the newest version."""
+        return self.files[self.version]
+
+    @property
+    def backend(self) -> str:
+        """Who executes it: "onnxruntime" or "python"."""
+        return str(self.config.backend)
 
     @property
     def max_batch_size(self) -> int:
@@ -74,6 +89,7 @@ class Repository:
     """The models of one or more folders; `open` raises `ConfigurationError` with every fault of them."""
 
     models: tuple[ModelEntry, ...]
+    folders: tuple[Path, ...] = ()
 
     @classmethod
     def open(cls, folders: Sequence[str | Path]) -> Repository:
@@ -88,7 +104,8 @@ class Repository:
         """The models that are right, and every fault of the others."""
         faults: list[Fault] = []
         models: dict[str, ModelEntry] = {}
-        for folder in {Path(each).resolve(): Path(each) for each in folders}.values():  # one given twice is one
+        unique = {Path(each).resolve(): Path(each) for each in folders}  # one given twice is one
+        for folder in unique.values():
             try:
                 entries, found = contents(folder)
             except OSError as error:
@@ -96,10 +113,7 @@ class Repository:
             faults += found
             for entry in entries:
                 try:
-                    model = _read(entry)
-                except OSError as error:
-                    faults.append(_unread(error, entry))
-                    continue
+                    model = read_model(entry)
                 except ConfigurationError as error:
                     faults += error.faults
                     continue
@@ -108,7 +122,15 @@ class Repository:
                         Fault(str(entry), f"is a second model {model.name!r}, after {models[model.name].file}")
                     )
                 models.setdefault(model.name, model)
-        return cls(tuple(models.values())), faults
+        return cls(tuple(models.values()), tuple(unique)), faults
+
+    def find(self, name: str) -> Path | None:
+        """The folder of a model as it is there now; None where there is none."""
+        return next((each for folder in self.folders for each in contents(folder)[0] if each.name == name), None)
+
+    def names(self) -> list[str]:
+        """The models that are there now, good or not."""
+        return sorted({each.name for folder in self.folders for each in contents(folder)[0]})
 
 
 def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
@@ -121,8 +143,15 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
     return found
 
 
+def read_model(folder: Path) -> ModelEntry:
+    """A model; raises `ConfigurationError` with all that is wrong with it, also where a file cannot be read."""
+    try:
+        return _read(folder)
+    except OSError as error:
+        raise ConfigurationError([_unread(error, folder)], str(folder)) from error
+
+
 def _read(folder: Path) -> ModelEntry:
-    """A model; raises `ConfigurationError` with all that is wrong with it, `OSError` where a file cannot be read."""
     if faults := model_faults(folder):
         raise ConfigurationError(faults, str(folder))
     versions = versions_of(folder)
@@ -131,28 +160,26 @@ def _read(folder: Path) -> ModelEntry:
     backend = files.back_end(folder / str(versions[0]))
     if backend not in MODEL_FILES:
         raise ConfigurationError(faults, str(folder))
-    missing = [fault for each in versions for fault in file_faults(folder / str(each) / MODEL_FILES[backend])]
-    file, version = folder / str(versions[0]) / MODEL_FILES[backend], str(versions[0])
-    inputs: tuple[TensorSpec, ...] = ()
-    outputs: tuple[TensorSpec, ...] = ()
-    try:
-        if not missing:
+    served = {str(each): folder / str(each) / MODEL_FILES[backend] for each in files.served(versions)}
+    missing = [fault for each in served.values() for fault in file_faults(each)]
+    inputs, outputs = files.signature()
+    for file in () if missing else served.values():
+        try:
             if backend == "python":
                 faults += python_faults(file) or ([] if unread or has_own_signature(file) else files.unsigned())
-                inputs, outputs = files.signature()
             else:
                 inputs, outputs = _signature(file)
                 faults += files.contradictions(inputs, outputs)
-    except ConfigurationError as error:
-        faults += error.faults
+        except ConfigurationError as error:
+            faults += error.faults
     if faults := [*missing, *faults]:
         raise ConfigurationError(faults, str(folder))
     config = files.config
     config.name, config.backend = folder.name, backend
     if backend == "onnxruntime":
         _complete(config, inputs, outputs)
-    metadata = ModelMetadata(folder.name, (version,), inputs, outputs, int(config.max_batch_size), config)
-    return ModelEntry(folder.name, version, file, config, metadata)
+    metadata = ModelMetadata(folder.name, tuple(reversed(served)), inputs, outputs, int(config.max_batch_size), config)
+    return ModelEntry(folder.name, served, config, metadata)
 
 
 def _configuration(file: Path) -> tuple[Configuration, list[Fault]]:

@@ -1,29 +1,66 @@
-"""Requests to the embedded server: the tensors out of a message."""
+"""Requests and answers of the embedded server: the tensors out of a message, and a message of the tensors."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eventbraid.errors import RequestError
 from eventbraid.kserve import ModelMetadata, Tensors
-from eventbraid.kserve.tensors import NUMPY_TYPES, decode, encode
+from eventbraid.kserve.tensors import NUMPY_TYPES, decode, encode, protocol_type
+from eventbraid.kserve.wire import RAW_INPUT_CONTENTS, RAW_OUTPUT_CONTENTS, protocol, split, varint
+from eventbraid.serving.backends.base import Parameter
 from eventbraid.serving.shared_memory import SharedRegions, location_of
 
-__all__ = ["tensors_of"]
+__all__ = ["answer_bytes", "parameters_of", "read_request", "tensors_of"]
+
+OWN_PARAMETERS: Final = frozenset(
+    {"priority", "timeout", "binary_data_output", "sequence_id", "sequence_start", "sequence_end"}
+)
+"""What the server understands itself, and models do not see; names with "triton_" are reserved too."""
 
 
-def tensors_of(request: Any, model: ModelMetadata, regions: SharedRegions) -> Tensors:
-    """The tensors of a ModelInferRequest: raw, typed, or in shared memory.
+def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
+    """A ModelInferRequest without its raw contents, not to be changed, and these.
+
+    Raises `RequestError` where it is none.
+    """
+    try:
+        head, contents = split(data, RAW_INPUT_CONTENTS)
+        return _request(head), contents
+    except Exception as error:
+        raise RequestError(f"the request cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _request(head: bytes) -> Any:
+    return protocol().ModelInferRequest.FromString(head)
+
+
+def parameters_of(request: Any) -> dict[str, Parameter]:
+    """Those that are for the model."""
+    return {
+        name: getattr(value, value.WhichOneof("parameter_choice"))
+        for name, value in request.parameters.items()
+        if name not in OWN_PARAMETERS and not name.startswith("triton_") and value.WhichOneof("parameter_choice")
+    }
+
+
+def tensors_of(
+    request: Any, contents: Sequence[bytes | memoryview], model: ModelMetadata, regions: SharedRegions
+) -> Tensors:
+    """The tensors of a request: raw, typed, or in shared memory.
 
     Raises `RequestError` where they make no sense, and `SharedMemoryError` where they are not where they should be.
     """
     locations = [location_of(tensor) for tensor in request.inputs]
-    raw, count = iter(request.raw_input_contents), locations.count(None)
-    if request.raw_input_contents and len(request.raw_input_contents) != count:
-        message = f"{count} inputs with {len(request.raw_input_contents)} raw contents"
-        raise RequestError(message, model=model.name)
+    raw, count = iter(contents), locations.count(None)
+    if contents and len(contents) != count:
+        raise RequestError(f"{count} inputs with {len(contents)} raw contents", model=model.name)
     found: Tensors = {}
     for tensor, location in zip(request.inputs, locations, strict=True):
         try:
@@ -32,7 +69,7 @@ def tensors_of(request: Any, model: ModelMetadata, regions: SharedRegions) -> Te
             if location is not None:
                 data: Any = regions.bytes_at(location).data
             else:
-                data = next(raw) if request.raw_input_contents else _typed(tensor)
+                data = next(raw) if contents else _typed(tensor)
             found[tensor.name] = decode(data, tensor.datatype, tensor.shape)
         except (ValueError, KeyError, OverflowError) as error:
             shape = f"{tensor.datatype}[{','.join(map(str, tensor.shape))}]"
@@ -56,3 +93,43 @@ def _typed(tensor: Any) -> bytes:
     array = np.empty(len(values), NUMPY_TYPES[tensor.datatype])
     array[:] = values
     return bytes(encode(array))
+
+
+def answer_bytes(
+    model: str,
+    version: str,
+    identity: str,
+    outputs: Iterable[tuple[str, NDArray[Any], bool]],
+    parameters: Mapping[str, Parameter],
+) -> bytes:
+    """A ModelInferResponse: each output with its name, and whether its contents are elsewhere."""
+    heads, parts = list[tuple[str, str, tuple[int, ...]]](), list[bytes | memoryview]()
+    for name, array, elsewhere in outputs:
+        heads.append((name, protocol_type(array), array.shape))
+        data = b"" if elsewhere else encode(array)
+        parts += (bytes((RAW_OUTPUT_CONTENTS,)) + varint(len(data)), data)
+    head = _head(model, version, identity, tuple(heads), tuple(parameters.items()))
+    return b"".join([head, *parts])
+
+
+@lru_cache(maxsize=1024)
+def _head(
+    model: str,
+    version: str,
+    identity: str,
+    outputs: tuple[tuple[str, str, tuple[int, ...]], ...],
+    parameters: tuple[tuple[str, Parameter], ...],
+) -> bytes:
+    answer = protocol().ModelInferResponse(model_name=model, model_version=version, id=identity)
+    for name, datatype, shape in outputs:
+        answer.outputs.add(name=name, datatype=datatype, shape=shape)
+    for name, value in parameters:
+        put(answer.parameters[name], value)
+    head: bytes = answer.SerializeToString()
+    return head
+
+
+def put(parameter: Any, value: Parameter) -> None:
+    """Set an InferParameter."""
+    fields = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
+    setattr(parameter, fields[type(value)], value)

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 from eventbraid.errors import ServerError
 from eventbraid.serving import keeper
+from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.environment import TritonEnvironment, triton_environment
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.serving.ports import free_port
@@ -41,8 +42,9 @@ class TritonServer:
 
     It has its ports for its life: whatever ended it, `start` starts it there again. It ends when it is stopped, and
     when this process ends in whatever way. It belongs to no event loop. HTTP and metrics are off where their port is
-    None; 0 chooses a free one. Where `echo`, its log is written to standard error too. `options` are further options
-    of tritonserver's command line.
+    None; 0 chooses a free one. On a `device` as in "emulated:gpus=4,t0=2ms,per_row=50us" every model takes the time of
+    its GPUs. Where `echo`, its log is written to standard error too. `options` are further options of tritonserver's
+    command line.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class TritonServer:
         http_port: int | None = None,
         metrics_port: int | None = None,
         tls: ServerTLS | None = None,
+        device: str = "",
         echo: bool = False,
         options: Sequence[str] = (),
     ) -> None:
@@ -60,6 +63,7 @@ class TritonServer:
         wanted = {"grpc": port, "http": http_port, "metrics": metrics_port}
         self.ports = {name: number for name, number in wanted.items() if number is not None}
         """By what speaks there: "grpc", "http", "metrics"."""
+        self._device = parse_device(device) if device else None
         self._echo = echo
         self._options = [*(tls.options() if tls is not None else ()), *options]
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -119,13 +123,14 @@ class TritonServer:
         backend.mkdir(parents=True)
         for file in found.backend_files():
             (backend / file.name).symlink_to(file)
-        wrap(repository, self._folder / "models", found.gpus)
+        self.gpus = found.gpus if self._device is None else 0
+        wrap(repository, self._folder / "models", self.gpus, self._device)
         for name, port in self.ports.items():
             self.ports[name] = port or free_port(self.ports.values())
         self.address = f"127.0.0.1:{self.ports['grpc']}"
         self.models = tuple(model.name for model in repository.models)
-        self.gpus = found.gpus
-        self._instances = sum(map(_instances, repository.models)) * max(1, found.gpus)
+        copies = self._device.gpus if self._device is not None else max(1, self.gpus)
+        self._instances = sum(map(_instances, repository.models)) * copies
 
     async def _launch(self, found: TritonEnvironment) -> None:
         variables = found.variables()

@@ -1,7 +1,8 @@
-"""One ONNX network, loaded for the CPU."""
+"""One ONNX network, loaded."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,26 @@ from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.kserve import Tensors
 from eventbraid.serving.checking import load_fault
 
-__all__ = ["Session"]
+__all__ = ["Session", "gpus_here"]
 
 
 class Session:
-    """A network in onnxruntime with `threads` threads; raises `ConfigurationError` for a broken file."""
+    """A network in onnxruntime with `threads` threads, on a GPU where `gpu` is its number.
 
-    def __init__(self, file: Path, threads: int = 1) -> None:
+    Raises `ConfigurationError` for a broken file.
+    """
+
+    def __init__(self, file: Path, threads: int = 1, gpu: int | None = None) -> None:
         onnxruntime = need_extra("onnxruntime", "local", "running a model in this process")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if gpu is not None:
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(str(file), options, providers=providers)
         except Exception as error:
             raise ConfigurationError([load_fault(file, str(error))], str(file)) from error
 
@@ -62,3 +69,14 @@ def _bytes(array: NDArray[Any]) -> NDArray[Any]:
     words = np.empty(array.size, object)
     words[:] = [str(each).encode(errors="surrogateescape") for each in array.ravel()]
     return words.reshape(array.shape)
+
+
+def gpus_here() -> list[int]:
+    """The numbers of the GPUs that onnxruntime can use."""
+    onnxruntime = need_extra("onnxruntime", "local", "running a model in this process")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    count = len(there) if visible is None else min(len(there), len([each for each in visible.split(",") if each]))
+    return list(range(count))

@@ -1,0 +1,1 @@
+"""What executes models: ONNX networks, and Python classes written for Triton's Python back end."""
