@@ -24,7 +24,7 @@ from real_triton import require_triton
 from eventbraid import ConfigurationError, ServerError
 from eventbraid.inference import TritonClient
 from eventbraid.serving import ServerTLS, TritonServer
-from eventbraid.serving.environment import find_libraries, triton_environment
+from eventbraid.serving.environment import triton_environment
 from eventbraid.serving.triton import free_port
 
 ROWS = np.ones((2, 3), np.float32)
@@ -212,16 +212,6 @@ def test_a_platform_without_the_wheel_is_an_error_that_says_so(monkeypatch: pyte
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(ConfigurationError, match="no wheel of the Triton server for this platform"):
         triton_environment()
-
-
-def test_a_missing_libpython_is_an_error_that_says_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"apt-get install libpython3"):
-        find_libraries([tmp_path])
-
-
-def test_the_folder_with_libpython_is_found(tmp_path: Path) -> None:
-    (tmp_path / f"libpython3.{sys.version_info.minor}.so.1.0").touch()
-    assert find_libraries(["/nowhere", tmp_path]) == tmp_path
 
 
 def test_a_free_port_is_none_that_a_client_may_get() -> None:

@@ -39,4 +39,5 @@ class Installing(AbstractContextManager["Installing"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # it would end a line that it never began
+            self._bar.stop()

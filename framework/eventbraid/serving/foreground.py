@@ -57,5 +57,5 @@ async def _serve(server: TritonServer, ready: Callable[[], None], served: asynci
 
 async def _stop(server: TritonServer, serving: asyncio.Task[None]) -> None:
     serving.cancel()
-    await asyncio.wait([serving])
+    await asyncio.gather(serving, return_exceptions=True)
     await server.stop()

@@ -20,8 +20,8 @@ __all__ = ["check_start", "find_libraries", "missing_libraries", "platform_fault
 SUBJECT: Final = "triton"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 SHARED: Final = Path("/dev/shm")
-SHARED_BYTES: Final = 2**21
-"""Of shared memory for each instance of a model, the least."""
+SHARED_BYTES: Final = 2**20
+"""Of shared memory that each instance of a model takes at its start; with its requests it grows."""
 LIBRARY_FOLDERS: Final = (
     sysconfig.get_config_var("LIBDIR") or "",
     f"{sys.base_prefix}/lib",
@@ -102,7 +102,7 @@ def room_fault(free: int, instances: int) -> Fault | None:
     if free >= instances * SHARED_BYTES:
         return None
     needed = instances * SHARED_BYTES >> 20
-    what = f"has room for {free >> 20} MiB, and {instances} instances of models need {needed} MiB"
+    what = f"has room for {free >> 20} MiB, and the models need {needed}: {SHARED_BYTES >> 20} for each instance"
     return Fault(str(SHARED), what, "make it larger (docker run --shm-size=1g), or remove what others left there")
 
 

@@ -33,7 +33,8 @@ DRAIN_SECONDS: Final = 5
 """For the requests in flight, from SIGTERM on."""
 FIRST_LINES, LAST_LINES = 5, 40
 """Of the log: what was wrong with the command stands at the head of its help."""
-READY: Final = "Started GRPCInferenceService"
+READY: Final = {"grpc": "Started GRPCInferenceService", "http": "Started HTTPService", "metrics": "Started Metrics"}
+"""What it says once it serves, in that order."""
 
 
 class TritonServer:
@@ -102,9 +103,13 @@ class TritonServer:
         if self._keeper is not None:
             raise ServerError("this server is running", server=self.address)
         found = await asyncio.to_thread(triton_environment)
-        if self._folder is None:
-            await asyncio.to_thread(self._prepare, found)
         try:
+            if self._folder is None:
+                preparing = asyncio.ensure_future(asyncio.to_thread(self._prepare, found))
+                try:
+                    await asyncio.shield(preparing)
+                finally:
+                    await asyncio.wait([preparing])  # where it is cancelled the thread goes on
             await self._launch(found)
         except BaseException:
             await self.stop()
@@ -156,8 +161,9 @@ class TritonServer:
         regions = f"{self._folder.name}-"
         keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
         keep += ["--echo"] if self._echo else []
+        last = [text for name, text in READY.items() if name in self.ports][-1]
         return [
-            *(*keep, f"--regions={regions}", f"--ready={READY}", "--", str(found.binary)),
+            *(*keep, f"--regions={regions}", f"--ready={last}", "--", str(found.binary)),
             f"--model-repository={self._folder / 'models'}",
             f"--backend-directory={self._folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={regions}",
