@@ -130,7 +130,7 @@ async def play(
             try:
                 report = await job.run_async()
                 assert disturbing.done() or pace.given < events, (
-                    "the events ended before the faults did: is a server not used?"
+                    f"the events ended before the faults did: is a server not used? {report.inference}"
                 )
             finally:
                 disturbing.cancel()
