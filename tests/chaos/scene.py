@@ -169,7 +169,7 @@ async def ready(address: str) -> float:
             try:
                 answer = service_pb2.ServerReadyResponse.FromString(await ask(b"", timeout=0.5))
             except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)
                 continue
             if answer.ready:
                 return loop.time()
