@@ -16,12 +16,17 @@ from eventbraid.kserve.wire import RAW_INPUT_CONTENTS, RAW_OUTPUT_CONTENTS, prot
 from eventbraid.serving.backends.base import Parameter
 from eventbraid.serving.shared_memory import SharedRegions, location_of
 
-__all__ = ["answer_bytes", "parameters_of", "read_request", "tensors_of"]
+__all__ = ["EMPTY_FINAL", "answer_bytes", "parameters_of", "read_request", "tensors_of"]
 
+EMPTY_FINAL: Final = "triton_enable_empty_final_response"
+"""Ends the answers of a decoupled model with one that is empty."""
 OWN_PARAMETERS: Final = frozenset(
-    {"priority", "timeout", "binary_data_output", "sequence_id", "sequence_start", "sequence_end"}
+    {
+        *("priority", "timeout", "binary_data_output", "sequence_id", "sequence_start", "sequence_end"),
+        EMPTY_FINAL,
+    }
 )
-"""What the server understands itself, and models do not see; names with "triton_" are reserved too."""
+"""What the server understands itself, and models do not see."""
 
 
 def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
@@ -42,12 +47,14 @@ def _request(head: bytes) -> Any:
 
 
 def parameters_of(request: Any) -> dict[str, Parameter]:
-    """Those that are for the model."""
-    return {
-        name: getattr(value, value.WhichOneof("parameter_choice"))
-        for name, value in request.parameters.items()
-        if name not in OWN_PARAMETERS and not name.startswith("triton_") and value.WhichOneof("parameter_choice")
-    }
+    """Those that are for the model; raises `RequestError` for a name that is reserved."""
+    others = {name: value for name, value in request.parameters.items() if name not in OWN_PARAMETERS}
+    for name in others:
+        if name.startswith("triton_"):
+            what = f"parameter keys starting with 'triton_' are reserved for Triton usage; {name!r} is given"
+            raise RequestError(what, model=request.model_name)
+    chosen = {name: value.WhichOneof("parameter_choice") for name, value in others.items()}
+    return {name: getattr(others[name], choice) for name, choice in chosen.items() if choice}
 
 
 def tensors_of(
@@ -63,6 +70,8 @@ def tensors_of(
         raise RequestError(f"{count} inputs with {len(contents)} raw contents", model=model.name)
     found: Tensors = {}
     for tensor, location in zip(request.inputs, locations, strict=True):
+        if tensor.name in found:
+            raise RequestError(f"input {tensor.name!r} already exists in request", model=model.name)
         try:
             if any(size < 0 for size in tensor.shape):  # NumPy would take -1 for "whatever fits"
                 raise ValueError("a size is negative")
