@@ -10,13 +10,14 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-all soak chaos check format bench bench-client generate clean
+.PHONY: help demo compare test test-all soak soak-server chaos check format bench bench-client generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make compare the main job braided against blocking, with a picture'
 	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
 	@echo 'make soak    20,000 random jobs, braided against blocking, and a hundred storms'
+	@echo 'make soak-server  the embedded server under mixed clients and faults for an hour (SOAK_SECONDS)'
 	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
@@ -39,6 +40,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+soak-server: $(INSTALLED)
+	SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(BIN)/python -m pytest tests/soak
 
 soak: $(INSTALLED)
 	STORMS=100 $(BIN)/python -m pytest tests/scheduling/test_storm.py

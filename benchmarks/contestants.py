@@ -1,4 +1,4 @@
-"""One contestant of benchmarks/client.py at one work, in a process of its own: prints what it cost as a line of JSON.
+"""One contestant at one work of benchmarks/client.py or servers.py, in a process of its own: prints a line of JSON.
 
 A contestant starts with a NumPy array in hand and ends with one; every answer is compared with what was asked.
 """
@@ -55,9 +55,13 @@ WORKS: Final = {
     "large copied": replace(LARGE, memory="copied", requests=800),
     "large in place": replace(LARGE, memory="in place", requests=800),
     "burst": Work("first", LARGE.shape, 64, 64, burst=True),
+    "patches": Work("emtrackmichelid", (1693, 48, 48, 1), 24, 2),
+    "400 clients": Work("deepcalo", (5, 56, 11, 4), 24_000, 400),
 }
 NAMES: Final = {"facile": ("features", "energy")}
 """Of the input and the output, where they are not x and y."""
+ROWS: Final = frozenset({"facile", "emtrackmichelid", "deepcalo"})
+"""Models that answer with a row for each row; the others give back the first number."""
 
 
 class Contestant(Protocol):
@@ -194,7 +198,7 @@ async def compete(contestant: Contestant, work: Work) -> dict[str, float]:
 
 def check(model: str, array: Array, answer: Array, asked: float) -> None:
     """End the process unless the answer is that to this request."""
-    right = answer.shape == (len(array), 1) if model == "facile" else answer.flat[0] == asked
+    right = len(answer) == len(array) if model in ROWS else answer.flat[0] == asked
     if not right:
         raise SystemExit(f"{model}: the answer to {asked} begins with {answer.flat[0]}, its shape is {answer.shape}")
 

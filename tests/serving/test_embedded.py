@@ -319,7 +319,7 @@ def test_any_text_is_a_duration_or_is_refused_with_a_reason(text: str) -> None:
     try:
         assert parse_duration(text) >= 0
     except ConfigurationError as error:
-        assert "expected a number with us, ms, s, min or h" in str(error)
+        assert "expected a number with ns, us, ms, s, min or h" in str(error)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("20ms", 0.02), ("1.5 s", 1.5), ("250us", 0.00025), ("0", 0.0)])
@@ -329,5 +329,5 @@ def test_durations_are_read_with_their_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "20", "ms", "-5ms", "5 minutes", "1e3ms"])
 def test_a_bad_duration_says_what_is_expected(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected a number with us, ms, s, min or h, as in 20ms"):
+    with pytest.raises(ConfigurationError, match="expected a number with ns, us, ms, s, min or h, as in 20ms"):
         parse_duration(text)

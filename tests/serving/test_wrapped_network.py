@@ -29,7 +29,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 
     def execute(name: str, requests: Sequence[Request], device: str) -> Sequence[Reply]:
         models = tmp_path / "out/models"
-        wrap(repository, models, parse_device(device) if device else None)
+        wrap(repository, models, device=parse_device(device) if device else None)
         monkeypatch.syspath_prepend(str(models / name / "1"))
         config = parse_config((models / name / "config.pbtxt").read_text(), name)
         instance = PythonInstance(models / name / "1/model.py", config, 0)

@@ -24,7 +24,11 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def test_an_emulated_model_has_its_instances_and_knows_its_time(repository: Repository, tmp_path: Path) -> None:
-    wrap(repository, tmp_path / "out/models", parse_device("emulated:gpus=4,t0=2ms,per_row=0,sum.t0=3ms,answers=zeros"))
+    wrap(
+        repository,
+        tmp_path / "out/models",
+        device=parse_device("emulated:gpus=4,t0=2ms,per_row=0,sum.t0=3ms,answers=zeros"),
+    )
     config = parse_config((tmp_path / "out/models/sum/config.pbtxt").read_text(), "config.pbtxt")
     assert [group.count for group in config.instance_group] == [4]
     assert json.loads(config.parameters["emulated"].string_value) == {
@@ -50,11 +54,18 @@ def test_a_file_beside_a_network_is_never_written_to(repository: Repository, tmp
     assert theirs.read_text() == "theirs"
 
 
+MODEL = """
+class TritonPythonModel:
+    def execute(self, requests):
+        raise NotImplementedError
+"""
+
+
 def python_model(folder: Path) -> Path:
     """A repository with a model in Python that doubles its input."""
     version = folder / "doubles/1"
     version.mkdir(parents=True)
-    (version / "model.py").write_text("class TritonPythonModel: pass")
+    (version / "model.py").write_text(MODEL)
     (folder / "doubles/config.pbtxt").write_text(
         'input { name: "x" data_type: TYPE_FP32 dims: 3 } output { name: "y" data_type: TYPE_FP32 dims: 3 }'
     )
@@ -65,18 +76,18 @@ def files(tmp_path: Path, device: str) -> dict[str, str]:
     wrap(
         Repository.open([python_model(tmp_path / "given")]),
         tmp_path / "out/models",
-        parse_device(device) if device else None,
+        device=parse_device(device) if device else None,
     )
     return {each.name: each.read_text() for each in (tmp_path / "out/models/doubles/1").iterdir()}
 
 
 def test_a_model_in_python_is_served_as_it_is(tmp_path: Path) -> None:
-    assert files(tmp_path, "") == {"model.py": "class TritonPythonModel: pass"}
+    assert files(tmp_path, "") == {"model.py": MODEL}
 
 
 def test_a_model_in_python_is_called_by_one_that_takes_the_time_of_a_gpu(tmp_path: Path) -> None:
     found = files(tmp_path, "emulated")
-    assert found["emulated_model.py"] == "class TritonPythonModel: pass"
+    assert found["emulated_model.py"] == MODEL
     assert set(found) == {"model.py", "emulated_model.py", "emulated_clock.py"}
 
 
@@ -86,9 +97,9 @@ def test_a_model_in_python_is_not_loaded_where_zeros_are_answered(tmp_path: Path
 
 def test_models_that_do_not_fit_on_a_gpu_are_refused(repository: Repository, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not fit"):
-        wrap(repository, tmp_path / "out/models", parse_device("emulated:memory=1kB"))
+        wrap(repository, tmp_path / "out/models", device=parse_device("emulated:memory=1kB"))
 
 
 def test_a_device_that_speaks_of_an_unknown_model_is_refused(repository: Repository, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no model 'summ'"):
-        wrap(repository, tmp_path / "out/models", parse_device("emulated:summ.t0=1ms"))
+        wrap(repository, tmp_path / "out/models", device=parse_device("emulated:summ.t0=1ms"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from eventbraid.errors import ServerError
+from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.guarding import ServerTLS
 from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
@@ -59,6 +60,7 @@ class EmbeddedServer:
         if bandwidth is not None:
             self._command.append(f"--bandwidth={bandwidth:.0f}bps")
         if device:
+            parse_device(device)  # its faults are the caller's
             self._command.append(f"--device={device}")
         if metrics_port is not None:
             self._command.append(f"--metrics-port={metrics_port}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
+from threading import Lock
 from typing import TypeAlias
 
 from eventbraid.errors import ConfigurationError, nearest
@@ -162,8 +163,16 @@ def cpu_maker(entry: ModelEntry, version: str, threads: int) -> Callable[[int], 
     """What makes the copy with a number on the CPU."""
     if entry.backend == "python":
         return lambda number: PythonInstance(entry.files[version], entry.config, number)
-    network = cache(lambda: _network(entry, version, threads, None))  # not read where nobody asks for it
-    return lambda number: network()()
+    made: list[Callable[[], Instance]] = []
+    lock = Lock()
+
+    def make(number: int) -> Instance:
+        with lock:  # copies are made at once, and share one session; it is not read where nobody asks for it
+            if not made:
+                made.append(_network(entry, version, threads, None))
+        return made[0]()
+
+    return make
 
 
 def _network(entry: ModelEntry, version: str, threads: int, gpu: int | None) -> Callable[[], Instance]:

@@ -161,7 +161,7 @@ def _read(folder: Path) -> ModelEntry:
     if backend not in MODEL_FILES:
         raise ConfigurationError(faults, str(folder))
     served = {str(each): folder / str(each) / MODEL_FILES[backend] for each in files.served(versions)}
-    missing = [fault for each in served.values() for fault in file_faults(each)]
+    missing = [fault for each in versions for fault in file_faults(folder / str(each) / MODEL_FILES[backend])]
     inputs, outputs = files.signature()
     for file in () if missing else served.values():
         try:

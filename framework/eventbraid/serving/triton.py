@@ -124,7 +124,7 @@ class TritonServer:
         for file in found.backend_files():
             (backend / file.name).symlink_to(file)
         self.gpus = found.gpus if self._device is None else 0
-        wrap(repository, self._folder / "models", self.gpus, self._device)
+        wrap(repository, self._folder / "models", gpus=self.gpus, device=self._device)
         for name, port in self.ports.items():
             self.ports[name] = port or free_port(self.ports.values())
         self.address = f"127.0.0.1:{self.ports['grpc']}"

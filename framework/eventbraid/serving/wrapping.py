@@ -22,7 +22,7 @@ CLOCK: Final = Path(clock.__file__)
 MODEL: Final = "model.py"
 
 
-def wrap(repository: Repository, folder: Path, gpus: int = 0, device: DeviceSpec | None = None) -> None:
+def wrap(repository: Repository, folder: Path, *, gpus: int = 0, device: DeviceSpec | None = None) -> None:
     """Write the models into `folder`, for so many real GPUs; their files are linked, not copied.
 
     On an emulated device each takes the time of its GPUs, whose clocks are files beside `folder`. Raises

@@ -20,7 +20,18 @@ class OnnxInstance:
         self._batched = batched
 
     def execute(self, requests: Sequence[Request]) -> Sequence[Reply]:
-        """The outputs that are asked for, of all requests in one execution; requests without a batch come alone."""
+        """The outputs that are asked for, of all requests in one execution; requests without a batch come alone.
+
+        Where that fails each is executed alone, and what fails then is its own error.
+        """
+        try:
+            return self._run(requests)
+        except Exception as error:  # noqa: BLE001  # whose fault it is shows when each is run alone
+            if len(requests) == 1:
+                return [Reply(error=error)]
+        return [reply for each in requests for reply in self.execute([each])]
+
+    def _run(self, requests: Sequence[Request]) -> Sequence[Reply]:
         wanted = {name for each in requests for name in each.wanted or self._outputs}
         names = [name for name in self._outputs if name in wanted]
         outputs = self._session.run(join([each.inputs for each in requests]), names)

@@ -72,19 +72,39 @@ def completed(config: Any, file: Path) -> Any:
         raise ConfigurationError(what, str(file)) from error
 
 
+def with_numbers(said: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """A message as protobuf's JSON with 64-bit numbers as numbers, as Triton gives them, and not as text."""
+    made: dict[str, Any] = {}
+    for name, value in said.items():
+        field = kind.fields_by_name[name]
+        inner = field.message_type
+        if inner is not None and inner.GetOptions().map_entry:
+            of = inner.fields_by_name["value"].message_type
+            made[name] = value if of is None else {key: with_numbers(each, of) for key, each in value.items()}
+        elif inner is not None:
+            made[name] = (
+                [with_numbers(each, inner) for each in value] if isinstance(value, list) else with_numbers(value, inner)
+            )
+        elif field.cpp_type in (field.CPPTYPE_INT64, field.CPPTYPE_UINT64):
+            made[name] = [int(each) for each in value] if isinstance(value, list) else int(value)
+        else:
+            made[name] = value
+    return made
+
+
 class PythonInstance:
     """One object of the class, which is made, called and left in the thread of its copy alone."""
 
     def __init__(self, file: Path, config: Any, number: int, kind: str = "CPU", device: int = 0) -> None:
         json_format = need_extra("google.protobuf.json_format", "inference", "reading a model's config.pbtxt")
-        said = json_format.MessageToJson(
+        said = json_format.MessageToDict(
             config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
         self._decoupled = bool(config.model_transaction_policy.decoupled)
         self._outputs = [each.name for each in config.output]
         made = model_class(file)()
         arguments = {
-            "model_config": said,
+            "model_config": json.dumps(with_numbers(said, config.DESCRIPTOR)),
             "model_instance_kind": kind,
             "model_instance_name": f"{config.name}_{number}",
             "model_instance_device_id": str(device),

@@ -87,7 +87,7 @@ class TritonError:
 class Tensor:
     """A named array; arrays of text become arrays of bytes."""
 
-    def __init__(self, name: str, array: NDArray[Any]) -> None:
+    def __init__(self, name: str, array: object) -> None:
         if not isinstance(array, np.ndarray):
             raise TritonModelException(f"Tensor {name!r} needs a numpy array, not {type(array).__name__}")
         self._name = name

@@ -1,6 +1,6 @@
 """GPUs whose throughput the papers report, as service times; each with where its numbers come from.
 
-A: Wang et al. 2021, ProtoDUNE-SP reconstruction (Front. Big Data 3, 604083), one T4 of four.
+A: Wang et al. 2021, ProtoDUNE-SP reconstruction (Front. Big Data 3, 48), one T4 of four.
 B: Krupa et al. 2021, LHC reconstruction (Mach. Learn.: Sci. Technol. 2, 035005), V100 and T4.
 
 A plateau gives one equation, 1 / (batches/s) = t0 + rows * per_row; the second one is another plateau where there is

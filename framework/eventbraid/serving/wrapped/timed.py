@@ -14,6 +14,12 @@ import triton_python_backend_utils as triton  # pyright: ignore[reportMissingImp
 class TritonPythonModel:
     """Hands everything on, and answers when the GPU's time is over; with zeros where the device does."""
 
+    @staticmethod
+    def auto_complete_config(config: Any) -> Any:
+        """What the user's model says of its inputs and outputs."""
+        model = import_module(".emulated_model", __package__).TritonPythonModel
+        return model.auto_complete_config(config) if hasattr(model, "auto_complete_config") else config
+
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the user's model."""
         config = json.loads(args["model_config"])
