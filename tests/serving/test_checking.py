@@ -126,11 +126,9 @@ def test_a_missing_network_names_the_file_that_is_there(folder: Path) -> None:
     assert only(folder) == Fault(f"{folder}/m/1/model.onnx", "is missing", "call 'jets.onnx' so")
 
 
-def test_a_missing_network_is_a_fault_of_the_versions_that_are_served(folder: Path) -> None:
+def test_a_missing_network_of_an_old_version_is_a_fault_too(folder: Path) -> None:
     (folder / "m/1").rename(folder / "m/2")
     (folder / "m/1").mkdir()
-    assert found(folder) == []
-    configure(folder, "version_policy { all { } }")
     assert only(folder) == Fault(f"{folder}/m/1/model.onnx", "is missing")
 
 
