@@ -63,7 +63,9 @@ def serve(
             ready(where, repository)
             await over.wait()
 
-    asyncio.run(run())
+    import uvloop
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 def _disturbance(faults: Script) -> Disturbance:
