@@ -64,6 +64,7 @@ def serve(
             await over.wait()
 
     import uvloop
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
 
