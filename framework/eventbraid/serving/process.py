@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from eventbraid.durations import parse_duration
 from eventbraid.errors import EventbraidError
+from eventbraid.loops import loop_factory
 from eventbraid.serving.embedded import Options, Serving, serving
 from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.guarding import tls_of
@@ -63,9 +64,7 @@ def serve(
             ready(where, repository)
             await over.wait()
 
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run())
 
 
