@@ -16,6 +16,7 @@ from eventbraid.serving.budget import Budget, half_of_memory
 from eventbraid.serving.emulation import DeviceSpec
 from eventbraid.serving.emulation.device import Device
 from eventbraid.serving.emulation.spec import check_models
+from eventbraid.serving.gate import gate
 from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.link import Link
 from eventbraid.serving.metrics import metrics
@@ -72,15 +73,16 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
     """
     grpc = need_extra("grpc", "inference", "serving models")
     models = Models(repository, _maker(repository, options))
+    budget = Budget(options.most_memory)
     await models.start()
     try:
         with metrics(models, options.metrics_port) as metrics_port:
             server = grpc.aio.server(
                 options=_channel_options(options.most_memory),
-                interceptors=[*interceptors(options.token), *disturbers],
+                interceptors=[gate(budget), *interceptors(options.token), *disturbers],
                 maximum_concurrent_rpcs=MOST_CALLS,
             )
-            Service(models, Budget(options.most_memory), Link(options.latency, options.bandwidth)).register(server)
+            Service(models, budget, Link(options.latency, options.bandwidth)).register(server)
             health = Health(server)
             reflect(server)
             bound = _bind(server, options)

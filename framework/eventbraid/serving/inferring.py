@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any
 
 from eventbraid.errors import RequestError
@@ -58,18 +59,33 @@ class Inferring:
         with self._budget.room(len(data)), self._regions.used_by(message):
             request = self._request(model, message, contents)
             arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
-            model.stream(request, arrived.put_nowait)
+            model.stream(request, partial(self._arrive, request, arrived))
             working = asyncio.ensure_future(model.infer(request))
             working.add_done_callback(lambda _: arrived.put_nowait(None))
             try:
                 while (reply := await arrived.get()) is not None:
+                    self._budget.give(reply.nbytes)
                     if reply.error is not None:
                         raise reply.error
                     yield self._bytes(model, message, reply)
                 await working
             finally:
+                request.cancelled = True
+                while not arrived.empty():
+                    left = arrived.get_nowait()
+                    self._budget.give(left.nbytes if left is not None else 0)
                 working.cancel()
                 await asyncio.wait([working])
+
+    def _arrive(self, request: Request, arrived: asyncio.Queue[Reply | None], reply: Reply) -> None:
+        """Keep an answer of a decoupled model until it can be sent; where there is no room it is an error."""
+        if request.cancelled:
+            return
+        try:
+            self._budget.take(reply.nbytes, "answer")
+        except ModelFailure as error:
+            reply = Reply(error=error)
+        arrived.put_nowait(reply)
 
     def _request(self, model: Model, message: Any, contents: Sequence[bytes | memoryview]) -> Request:
         metadata, most = model.entry.metadata, model.entry.max_batch_size

@@ -22,6 +22,11 @@ class Reply:
     error: Exception | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """Of its tensors; of text only those of the references to it."""
+        return sum(each.nbytes for each in self.outputs.values())
+
 
 @dataclass(slots=True, eq=False)
 class Request:
