@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-all soak soak-server chaos check format bench bench-client generate clean
+.PHONY: help demo compare test test-all soak soak-server chaos check format bench bench-client bench-servers generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -20,6 +20,7 @@ help:
 	@echo 'make soak-server  the embedded server under mixed clients and faults for an hour (SOAK_SECONDS)'
 	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
+	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml
@@ -69,6 +70,9 @@ bench: $(INSTALLED)
 bench-client: $(INSTALLED)
 	@missed=0; for each in client joining; do \
 	  $(BIN)/python benchmarks/$$each.py || missed=1; echo; done; exit $$missed
+
+bench-servers: $(INSTALLED)
+	$(BIN)/python benchmarks/servers.py
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py

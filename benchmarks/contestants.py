@@ -41,6 +41,8 @@ class Work:
     at_once: int
     burst: bool = False
     """All at once and once, instead of a new one for each that has come back."""
+    bounded: bool = True
+    """Ours finds out how many at once are enough; else all are sent, as by so many clients of their own."""
     memory: Literal["", "copied", "in place"] = ""
     """Ours through shared memory, from an array elsewhere or from one that is filled there."""
 
@@ -56,7 +58,7 @@ WORKS: Final = {
     "large in place": replace(LARGE, memory="in place", requests=800),
     "burst": Work("first", LARGE.shape, 64, 64, burst=True),
     "patches": Work("emtrackmichelid", (1693, 48, 48, 1), 24, 2),
-    "400 clients": Work("deepcalo", (5, 56, 11, 4), 24_000, 400),
+    "400 clients": Work("deepcalo", (5, 56, 11, 4), 24_000, 400, bounded=False),
 }
 NAMES: Final = {"facile": ("features", "energy")}
 """Of the input and the output, where they are not x and y."""
@@ -86,7 +88,9 @@ class Ours:
     connect: ClassVar[Connect] = Http2Transport
 
     def __init__(self, address: str, work: Work) -> None:
-        self.client = TritonClient([Server(address, shared_memory=bool(work.memory))], connect=type(self).connect)
+        most = None if work.bounded else work.at_once
+        server = Server(address, shared_memory=bool(work.memory), max_requests=most)
+        self.client = TritonClient([server], connect=type(self).connect)
         self.model, self.in_place = work.model, work.memory == "in place"
         self.name, self.output = NAMES.get(work.model, ("x", "y"))
 

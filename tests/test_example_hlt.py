@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "inference"))
+from real_triton import require_triton
+
 from eventbraid.loading import load_job
-from eventbraid.serving import EmbeddedServer, known_repositories
+from eventbraid.serving import EmbeddedServer, TritonServer, known_repositories
 from eventbraid_modules.hlt import TemplateEnergies
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +40,28 @@ async def test_both_modes_write_the_same_file(folder: Path) -> None:
             tables.append(parquet.read_table(folder / "hlt.parquet"))
     assert tables[0].equals(tables[1])
     assert {"run", "lumi", "event", "path.jets", "path.met", "jets.pt"} <= set(tables[0].column_names)
+
+
+SERVERS: dict[str, Callable[[], Any]] = {
+    "embedded": lambda: EmbeddedServer(known_repositories()),
+    "emulated": lambda: EmbeddedServer(known_repositories(), device="emulated:v100"),
+    "Triton": lambda: TritonServer(known_repositories()),
+    "Triton, emulated": lambda: TritonServer(known_repositories(), device="emulated:v100"),
+}
+TRITON = pytest.mark.triton
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=TRITON if "Triton" in name else ()) for name in SERVERS])
+async def test_each_server_gives_the_products_of_this_process_itself(folder: Path, name: str) -> None:
+    if "Triton" in name:
+        require_triton()
+    job = load_job(ROOT / "examples/hlt.py").replace(events=40)
+    tables: list[Any] = []
+    async with SERVERS[name]() as server:
+        for asked in (job.replace(servers=[server.address]), job.replace(servers=[], fallback="local")):
+            assert (await asked.run_async()).events.read == 40
+            tables.append(parquet.read_table(folder / "hlt.parquet"))
+    assert tables[0].equals(tables[1])
 
 
 def test_the_fit_takes_faciles_place_by_one_word_and_needs_no_server(folder: Path) -> None:

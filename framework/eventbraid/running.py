@@ -18,6 +18,7 @@ from eventbraid.errors import ConfigurationError, EventbraidError, nearest
 from eventbraid.intake import Intake
 from eventbraid.job import Job, Mode
 from eventbraid.ledger import Ledger, output_failed
+from eventbraid.loops import loop_factory
 from eventbraid.outputs.base import OutputModule
 from eventbraid.plan import Plan, make_plan
 from eventbraid.report import Report, make_report
@@ -61,7 +62,7 @@ def run(
         with _signals(current, say):
             return await current.run()
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main())
 
 
@@ -75,14 +76,6 @@ async def run_async(
 ) -> Report:
     """Run a job on the running loop; see `Job.run_async`."""
     return await Run(job, mode, listeners=listeners, timing=timing, max_time=max_time).run()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 @contextlib.contextmanager

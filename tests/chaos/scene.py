@@ -74,13 +74,13 @@ class Scene:
         first = self.pace.next_round()
         await self.pace.reached(first + self.random.randrange(1, max(self.pace.size // 4, 2)))
 
-    async def is_back(self, address: str, since: float, probe: str = "") -> None:
-        """Wait until a server that says itself that it is ready has answered for every model, and note how long it took.
+    async def is_back(self, address: str, since: float, probe: str = "", models: Sequence[str] = MODELS) -> None:
+        """Wait until a server that says itself that it is ready has answered for all models, and note how long it took.
 
         Only requests sent after `since` count, for those before may have waited for it. `probe` is where to ask the
         server, if it is not where the client asks it.
         """
-        answer = asyncio.ensure_future(self.tally.next_answers(address, MODELS, since))
+        answer = asyncio.ensure_future(self.tally.next_answers(address, models, since))
         try:
             was_ready = await ready(probe or address)
             self.pace.hurry()
@@ -130,7 +130,7 @@ async def play(
             try:
                 report = await job.run_async()
                 assert disturbing.done() or pace.given < events, (
-                    "the events ended before the faults did: is a server not used?"
+                    f"the events ended before the faults did: is a server not used? {report.inference}"
                 )
             finally:
                 disturbing.cancel()
@@ -169,7 +169,7 @@ async def ready(address: str) -> float:
             try:
                 answer = service_pb2.ServerReadyResponse.FromString(await ask(b"", timeout=0.5))
             except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)
                 continue
             if answer.ready:
                 return loop.time()

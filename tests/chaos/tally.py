@@ -8,6 +8,9 @@ from typing import Any
 
 from eventbraid.inference.endpoint import Connect
 
+ANY = ""
+"""Instead of a model: whichever comes first."""
+
 
 class Tally:
     """Counts the inference requests that go through the connections that it opens."""
@@ -32,7 +35,7 @@ class Tally:
         """Take note of an answer."""
         for waiting in list(self._waiting):
             where, what, since, answer = waiting
-            if where == address and what == model and sent >= since:
+            if where == address and what in (model, ANY) and sent >= since:
                 self._waiting.remove(waiting)
                 if not answer.done():
                     answer.set_result(now)

@@ -245,7 +245,8 @@ def test_faults_of_the_models_are_told_before_anything_is_installed(call: Any, t
         (["--triton", "--threads", "2"], "--threads: does not go with --triton (in Triton a model's own configuration"),
         (["--triton", "--token", "sesame"], "--token: does not go with --triton (Triton knows no bearer tokens"),
         (["--http-port", "0"], "--http-port: goes with --triton alone (the embedded server speaks gRPC alone"),
-        (["--metrics-port", "8002"], "--metrics-port: goes with --triton alone"),
+        (["--triton", "--bandwidth", "1Gbps"], "--bandwidth: does not go with --triton (Triton answers as soon as it"),
+        (["--triton", "--faults", "f.toml"], "--faults: does not go with --triton"),
         (["--verbose"], "--verbose: goes with --triton alone"),
         (
             ["--triton", "--http-port", "0", "--tls-cert", "a", "--tls-key", "b"],

@@ -9,7 +9,16 @@ from typing import Any, Self
 
 import hpack
 
-from eventbraid.inference.http2.frames import LARGEST_WINDOW, PREFACE, Flag, Kind, Setting, frame, settings, window_update
+from eventbraid.inference.http2.frames import (
+    LARGEST_WINDOW,
+    PREFACE,
+    Flag,
+    Kind,
+    Setting,
+    frame,
+    settings,
+    window_update,
+)
 
 SERVICE = "/inference.GRPCInferenceService/"
 FRAME = 1 << 14

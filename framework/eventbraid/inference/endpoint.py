@@ -247,15 +247,16 @@ class Endpoint:
         """See what it has of them; False where it is away again, or where it had some and none is left."""
         seen = set[tuple[str, str]]()
         while more := [key for key in self._unsettled() if key not in seen]:  # more may be wanted meanwhile
-            seen.add(key := more[0])
-            try:
-                await self.describe(*key, monotonic() + PROBE_SECONDS)
-            except ServerUnavailable:
-                return False
-            except ServerError as error:
-                if key in self.models:
+            seen.update(more)
+            asking = [self.describe(*key, monotonic() + PROBE_SECONDS) for key in more]
+            for key, said in zip(more, await asyncio.gather(*asking, return_exceptions=True), strict=True):
+                if isinstance(said, ServerUnavailable):
+                    return False
+                if isinstance(said, BaseException) and not isinstance(said, ServerError):
+                    raise said
+                if isinstance(said, ServerError) and key in self.models:
                     self.models[key].ready = False
-                    self.health.reason = str(error.args[0])
+                    self.health.reason = str(said.args[0])
         return not self.models or any(served.ready for served in self.models.values())
 
     async def lives(self) -> bool:

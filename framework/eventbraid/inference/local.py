@@ -45,6 +45,8 @@ class LocalClient:
         if entry is None:
             message = f"there is no model {model!r}, {nearest(model, self._entries)}"
             raise RequestError(message, server=SERVER, model=model)
+        if entry.backend != "onnxruntime":
+            raise RequestError("it is written in Python, which a server executes", server=SERVER, model=model)
         if version not in ("", entry.version):
             raise RequestError(
                 f"there is no version {version}, there is version {entry.version}", server=SERVER, model=model

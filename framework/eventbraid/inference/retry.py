@@ -22,6 +22,8 @@ BUSY: Final = ("maximum queue size", "request timeout expired", "overloaded")
 """Signs that an unavailable server is there and has too much to do: the model's queue is full, or was too slow."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 """Seconds between tries on a server that is busy: at first, and at most; each is drawn between half and all of that."""
+SHORTEST: Final = 1e-4
+"""Seconds before the deadline within which no server answers: another try would be in vain."""
 
 
 class Next(Enum):
@@ -70,7 +72,7 @@ def next_step(error: ServerError, *, tried: int, tries: int, left: float, others
     `others` is true where a server has the model that has not failed this request.
     """
     _, step = _step(error)
-    if left <= 0 or (tries and tried >= tries) or (step is Next.ELSEWHERE and not others):
+    if left < SHORTEST or (tries and tried >= tries) or (step is Next.ELSEWHERE and not others):
         return Next.FAIL
     return step
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from eventbraid.errors import ConfigurationError, Fault, nearest, need_extra
 
-__all__ = ["model_config", "parse_config"]
+__all__ = ["config_of_json", "model_config", "parse_config", "with_defaults"]
 
 WHY = "reading a model's config.pbtxt"
 
@@ -26,6 +26,28 @@ def parse_config(text: str, where: str) -> Any:
         place = f"{where}:{error.GetLine()}:{error.GetColumn()}"
         what = re.sub(r"^\d+:\d+ : ", "", str(error))
         raise ConfigurationError([Fault(place, f"cannot be read: {what}", _meant(what))], where) from error
+
+
+def config_of_json(text: str) -> Any:
+    """The ModelConfig of protobuf's JSON; raises ValueError where it is none."""
+    json_format = need_extra("google.protobuf.json_format", "inference", WHY)
+    try:
+        return json_format.Parse(text, model_config())
+    except json_format.ParseError as error:
+        raise ValueError(str(error)) from error
+
+
+def with_defaults(config: Any) -> Any:
+    """The same with what Triton fills in where nothing is said: the policy, one instance, the preferred batch."""
+    made = type(config)()
+    made.CopyFrom(config)
+    if not made.HasField("version_policy"):
+        made.version_policy.latest.num_versions = 1
+    if not made.instance_group:
+        made.instance_group.add(name=made.name, count=1, kind="KIND_CPU")
+    if made.HasField("dynamic_batching") and not made.dynamic_batching.preferred_batch_size:
+        made.dynamic_batching.preferred_batch_size.append(made.max_batch_size)
+    return made
 
 
 def _meant(what: str) -> str:

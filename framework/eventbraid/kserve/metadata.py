@@ -49,6 +49,11 @@ class ModelMetadata:
     config: Any = field(default=None, compare=False, repr=False)
     """The ModelConfig message; None where the server does not tell."""
 
+    @property
+    def optional(self) -> frozenset[str]:
+        """The inputs that a request may leave out."""
+        return frozenset(each.name for each in self.config.input if each.optional) if self.config else frozenset()
+
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(map(str, self.inputs))} -> {', '.join(map(str, self.outputs))}"
 
@@ -68,7 +73,8 @@ def check_inputs(model: ModelMetadata, inputs: object, server: str = "") -> None
     ]
     for name, spec in wanted.items():
         if name not in inputs:
-            faults.append(f"input {name!r} is missing")
+            if name not in model.optional:
+                faults.append(f"input {name!r} is missing")
         elif fault := _misfit(spec, inputs[name]):
             faults.append(f"input {name!r} is {fault}")
     if faults:

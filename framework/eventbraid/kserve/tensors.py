@@ -73,6 +73,8 @@ def decode(data: bytes | memoryview, name: str, shape: Sequence[int]) -> NDArray
     values: list[bytes] = []
     place, view = 0, memoryview(data)
     while place < len(view):
+        if place + 4 > len(view):
+            raise ValueError("the length of a string ends early")
         (length,) = struct.unpack_from("<I", view, place)
         place += 4
         if place + length > len(view):

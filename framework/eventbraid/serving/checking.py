@@ -168,7 +168,8 @@ class Configuration:
             if tensor.data_type and tensor.data_type != type_number(spec.dtype):
                 has = f"{what} is {type_name(tensor.data_type)}, but the model has {spec}"
                 yield self._fault(f"{field}.data_type[0]", has, f"write {type_name(type_number(spec.dtype))}")
-            dims = (-1, *tensor.dims) if batched else tuple(tensor.dims)
+            own = tensor.reshape.shape if tensor.HasField("reshape") else tensor.dims
+            dims = (-1, *own) if batched else tuple(own)
             if not _agree(dims, spec.shape):
                 shape = f"[{','.join(map(str, dims))}]" + (" with its batch" if batched else "")
                 right = spec.shape[1:] if batched else spec.shape

@@ -11,6 +11,7 @@ from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.batching import Batching, take
 from eventbraid.serving.queueing import Queue, expired
 from eventbraid.serving.repository import ModelEntry
+from eventbraid.serving.shapes import Shapes
 from eventbraid.serving.statistics import Statistics
 from eventbraid.serving.worker import Batch, Worker
 
@@ -28,6 +29,7 @@ class Model:
         self.version = version
         self.statistics = Statistics()
         self.decoupled = bool(entry.config.model_transaction_policy.decoupled)
+        self.shapes = Shapes(entry.config)
         self._batching = Batching.of(entry.config)
         self._queue = Queue.of(entry.config)
         self._answers: dict[Request, asyncio.Future[Reply | None]] = {}

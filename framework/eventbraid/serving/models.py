@@ -10,13 +10,14 @@ from threading import Lock
 from typing import TypeAlias
 
 from eventbraid.errors import ConfigurationError, nearest
+from eventbraid.kserve.config import config_of_json
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.backends.onnx import OnnxInstance
 from eventbraid.serving.backends.python import PythonInstance, completed
 from eventbraid.serving.backends.session import Session
 from eventbraid.serving.checking import Configuration
-from eventbraid.serving.folders import has_own_signature
+from eventbraid.serving.folders import has_own_signature, versions_of
 from eventbraid.serving.instances import places
 from eventbraid.serving.model import Model
 from eventbraid.serving.repository import ModelEntry, Repository, read_model
@@ -40,8 +41,9 @@ class Models:
         self._repository = repository
         self._make = make
         self._loaded: dict[str, _Loaded] = {}
-        self._reasons: dict[str, str] = {}
-        """Why a model is not ready."""
+        self._gone: dict[str, tuple[tuple[str, ...], str]] = {}
+        """Versions of models that were asked for and are not ready, and why."""
+        self._ending: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[Model]:
@@ -58,39 +60,53 @@ class Models:
 
     async def stop(self) -> None:
         """End all, after what they have to answer."""
-        await asyncio.gather(*(model.stop() for model in self))
+        for loaded in self._loaded.values():
+            self._end(loaded)
         self._loaded.clear()
+        if self._ending:
+            await asyncio.wait(self._ending)
 
-    async def load(self, name: str) -> None:
-        """Load a model as its folder is now, in place of what was loaded of it."""
+    async def load(self, name: str, config: str = "") -> None:
+        """Load a model as its folder is now, or with another configuration, JSON, in place of what was loaded of it."""
         async with self._changing:
             folder = self._repository.find(name)
             if folder is None:
                 known = self._repository.names()
-                what = f"failed to load '{name}', no such model in the repository; {nearest(name, known)}"
-                raise ModelFailure(what, "INVALID_ARGUMENT")
+                what = f"failed to load '{name}', failed to poll from model repository: there is none of that name"
+                raise ModelFailure(f"{what}; {nearest(name, known)}", "INTERNAL")
             try:
-                made = await self._ready(await asyncio.to_thread(read_model, folder))
+                said = config_of_json(config) if config else None
+            except ValueError as error:
+                what = f"failed to load '{name}', failed to poll from model repository: the configuration: {error}"
+                raise ModelFailure(what, "INTERNAL") from error
+            try:
+                made = await self._ready(await asyncio.to_thread(read_model, folder, said))
             except ConfigurationError as error:
-                self._reasons[name] = "; ".join(map(str, error.faults))
-                raise ModelFailure(f"failed to load '{name}': {self._reasons[name]}", "INVALID_ARGUMENT") from error
-            self._reasons.pop(name, None)
+                reason = "; ".join(map(str, error.faults))
+                if name not in self._loaded:
+                    there = tuple(map(str, versions_of(folder)))
+                    self._gone[name] = (there, reason)
+                raise ModelFailure(f"load failed for model '{name}': {reason}", "INVALID_ARGUMENT") from error
+            self._gone.pop(name, None)
             before, self._loaded[name] = self._loaded.get(name), made
-            await self._end(before)
+            self._end(before)
 
     async def unload(self, name: str) -> None:
-        """Take no request for a model any more, and end it after what it has to answer."""
+        """Take no request for a model any more; it ends after what it has to answer."""
         async with self._changing:
-            if name not in self._loaded and self._repository.find(name) is None:
-                raise ModelFailure(f"failed to unload '{name}', there is no such model", "INVALID_ARGUMENT")
-            self._reasons[name] = "unloaded"
-            await self._end(self._loaded.pop(name, None))
+            loaded = self._loaded.pop(name, None)
+            if loaded is not None:
+                self._gone[name] = (tuple(loaded.versions), "unloaded")
+                self._end(loaded)
 
     def find(self, name: str, version: str = "") -> Model:
         """The newest version, or the one that is asked for; raises `ModelFailure` where it is not ready."""
         loaded = self._loaded.get(name)
+        if version and not version.isdecimal():
+            what = f"failed to get model version from specified version string '{version}' (details: no number)"
+            raise ModelFailure(what, "INVALID_ARGUMENT")
         if loaded is None:
-            if name in self._reasons:
+            if name in self._gone:
                 raise ModelFailure(f"Request for unknown model: '{name}' has no available versions", "NOT_FOUND")
             what = f"Request for unknown model: '{name}' is not found; {nearest(name, self._loaded)}"
             raise ModelFailure(what, "NOT_FOUND")
@@ -100,6 +116,16 @@ class Models:
             what = f"Request for unknown model: '{name}' version {version} is not found; there is {there}"
             raise ModelFailure(what, "NOT_FOUND")
         return model
+
+    def named(self, name: str, version: str = "") -> list[Model]:
+        """All versions of a model, or the one that is asked for; raises `ModelFailure` where there is none."""
+        loaded = self._loaded.get(name)
+        if loaded is None:
+            raise ModelFailure(f"requested model '{name}' is not available", "INVALID_ARGUMENT")
+        if version and version not in loaded.versions:
+            what = f"requested model version is not available for model '{name}'"
+            raise ModelFailure(what, "INVALID_ARGUMENT")
+        return [loaded.versions[version]] if version else list(loaded.versions.values())
 
     def has(self, name: str, version: str = "") -> bool:
         """True where it would be found."""
@@ -111,9 +137,11 @@ class Models:
 
     def index(self) -> list[tuple[str, str, str, str]]:
         """Name, version, state and reason of all that are there, ready or not."""
-        ready = [(each.entry.name, each.version, "READY", "") for each in self]
-        there = [name for name in self._repository.names() if name not in self._loaded]
-        return ready + [(name, "", "UNAVAILABLE", self._reasons.get(name, "")) for name in there]
+        found = [(each.entry.name, each.version, "READY", "") for each in self]
+        for name, (versions, reason) in self._gone.items():
+            found += [(name, version, "UNAVAILABLE", reason) for version in versions]
+        known = {*self._loaded, *self._gone}
+        return found + [(name, "", "", "") for name in self._repository.names() if name not in known]
 
     async def _ready(self, entry: ModelEntry) -> _Loaded:
         entry = await asyncio.to_thread(with_signature, entry)
@@ -124,13 +152,16 @@ class Models:
                 await model.start()
                 loaded.versions[version] = model
         except BaseException:
-            await self._end(loaded)
+            self._end(loaded)
             raise
         return loaded
 
-    async def _end(self, loaded: _Loaded | None) -> None:
-        if loaded is not None:
-            await asyncio.gather(*(model.stop() for model in loaded.versions.values()))
+    def _end(self, loaded: _Loaded | None) -> None:
+        """End what was loaded, beside what else is done."""
+        for model in loaded.versions.values() if loaded is not None else ():
+            task = asyncio.get_running_loop().create_task(model.stop(), name=f"ending {model!r}")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
 
 def with_signature(entry: ModelEntry) -> ModelEntry:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Final
 
 from eventbraid.errors import ServerError
 
-__all__ = ["free_port", "in_use"]
+__all__ = ["free_port", "in_use", "reached"]
+
+AGAIN_SECONDS: Final = 0.01
 
 
 def free_port(but: Collection[int] = ()) -> int:
@@ -30,3 +34,13 @@ def in_use(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
         return False
     return True
+
+
+async def reached(port: int, alive: Callable[[], bool]) -> None:
+    """Wait until somebody listens on a port of 127.0.0.1, for as long as who is to do so is alive."""
+    while alive():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return
+        await asyncio.sleep(AGAIN_SECONDS)

@@ -143,19 +143,23 @@ def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
     return found
 
 
-def read_model(folder: Path) -> ModelEntry:
-    """A model; raises `ConfigurationError` with all that is wrong with it, also where a file cannot be read."""
+def read_model(folder: Path, config: Any = None) -> ModelEntry:
+    """A model, with another configuration than its file's where one is given.
+
+    Raises `ConfigurationError` with all that is wrong with it, also where a file cannot be read.
+    """
     try:
-        return _read(folder)
+        return _read(folder, config)
     except OSError as error:
         raise ConfigurationError([_unread(error, folder)], str(folder)) from error
 
 
-def _read(folder: Path) -> ModelEntry:
+def _read(folder: Path, given: Any) -> ModelEntry:
     if faults := model_faults(folder):
         raise ConfigurationError(faults, str(folder))
     versions = versions_of(folder)
-    files, unread = _configuration(folder / "config.pbtxt")
+    where = folder / "config.pbtxt"
+    files, unread = _configuration(where) if given is None else (Configuration(given, where, {}), [])
     faults = unread + files.faults(folder.name, versions)
     backend = files.back_end(folder / str(versions[0]))
     if backend not in MODEL_FILES:
@@ -178,6 +182,7 @@ def _read(folder: Path) -> ModelEntry:
     config.name, config.backend = folder.name, backend
     if backend == "onnxruntime":
         _complete(config, inputs, outputs)
+    inputs, outputs = files.signature()
     metadata = ModelMetadata(folder.name, tuple(reversed(served)), inputs, outputs, int(config.max_batch_size), config)
     return ModelEntry(folder.name, served, config, metadata)
 

@@ -16,12 +16,20 @@ from eventbraid.kserve.wire import RAW_INPUT_CONTENTS, RAW_OUTPUT_CONTENTS, prot
 from eventbraid.serving.backends.base import Parameter
 from eventbraid.serving.shared_memory import SharedRegions, location_of
 
-__all__ = ["answer_bytes", "parameters_of", "read_request", "tensors_of"]
+__all__ = ["EMPTY_FINAL", "answer_bytes", "parameters_of", "read_request", "tensors_of"]
 
+EMPTY_FINAL: Final = "triton_enable_empty_final_response"
+"""Ends the answers of a decoupled model with one that is empty."""
 OWN_PARAMETERS: Final = frozenset(
-    {"priority", "timeout", "binary_data_output", "sequence_id", "sequence_start", "sequence_end"}
+    {
+        *("priority", "timeout", "binary_data_output", "sequence_id", "sequence_start", "sequence_end"),
+        EMPTY_FINAL,
+    }
 )
-"""What the server understands itself, and models do not see; names with "triton_" are reserved too."""
+"""What the server understands itself, and models do not see."""
+
+LONGEST_KNOWN: Final = 4096
+"""Bytes of a request without its tensors, or of its id, up to which it is remembered."""
 
 
 def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
@@ -31,23 +39,27 @@ def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
     """
     try:
         head, contents = split(data, RAW_INPUT_CONTENTS)
-        return _request(head), contents
+        return (_known_request if len(head) <= LONGEST_KNOWN else _request)(head), contents
     except Exception as error:
         raise RequestError(f"the request cannot be read: {error}") from error
 
 
-@lru_cache(maxsize=1024)
 def _request(head: bytes) -> Any:
     return protocol().ModelInferRequest.FromString(head)
 
 
+_known_request = lru_cache(maxsize=1024)(_request)
+
+
 def parameters_of(request: Any) -> dict[str, Parameter]:
-    """Those that are for the model."""
-    return {
-        name: getattr(value, value.WhichOneof("parameter_choice"))
-        for name, value in request.parameters.items()
-        if name not in OWN_PARAMETERS and not name.startswith("triton_") and value.WhichOneof("parameter_choice")
-    }
+    """Those that are for the model; raises `RequestError` for a name that is reserved."""
+    others = {name: value for name, value in request.parameters.items() if name not in OWN_PARAMETERS}
+    for name in others:
+        if name.startswith("triton_"):
+            what = f"parameter keys starting with 'triton_' are reserved for Triton usage; {name!r} is given"
+            raise RequestError(what, model=request.model_name)
+    chosen = {name: value.WhichOneof("parameter_choice") for name, value in others.items()}
+    return {name: getattr(others[name], choice) for name, choice in chosen.items() if choice}
 
 
 def tensors_of(
@@ -63,6 +75,8 @@ def tensors_of(
         raise RequestError(f"{count} inputs with {len(contents)} raw contents", model=model.name)
     found: Tensors = {}
     for tensor, location in zip(request.inputs, locations, strict=True):
+        if tensor.name in found:
+            raise RequestError(f"input {tensor.name!r} already exists in request", model=model.name)
         try:
             if any(size < 0 for size in tensor.shape):  # NumPy would take -1 for "whatever fits"
                 raise ValueError("a size is negative")
@@ -108,11 +122,11 @@ def answer_bytes(
         heads.append((name, protocol_type(array), array.shape))
         data = b"" if elsewhere else encode(array)
         parts += (bytes((RAW_OUTPUT_CONTENTS,)) + varint(len(data)), data)
-    head = _head(model, version, identity, tuple(heads), tuple(parameters.items()))
+    known = len(identity) <= LONGEST_KNOWN
+    head = (_known_head if known else _head)(model, version, identity, tuple(heads), tuple(parameters.items()))
     return b"".join([head, *parts])
 
 
-@lru_cache(maxsize=1024)
 def _head(
     model: str,
     version: str,
@@ -127,6 +141,9 @@ def _head(
         put(answer.parameters[name], value)
     head: bytes = answer.SerializeToString()
     return head
+
+
+_known_head = lru_cache(maxsize=1024)(_head)
 
 
 def put(parameter: Any, value: Parameter) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 from eventbraid.errors import need_extra
+from eventbraid.kserve.config import with_defaults
 from eventbraid.kserve.shared import FOLDER
 from eventbraid.kserve.wire import protocol
+from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.budget import Budget
 from eventbraid.serving.inferring import Inferring, status_of
 from eventbraid.serving.link import Link
@@ -50,6 +53,7 @@ class Service:
             "SystemSharedMemoryRegister": self._register_region,
             "SystemSharedMemoryStatus": self._region_status,
             "SystemSharedMemoryUnregister": self._unregister_region,
+            "CudaSharedMemoryStatus": self._gpu_region_status,
         }
         for name, call in calls.items():
             setattr(servicer, name, self._guarded(call))
@@ -92,9 +96,10 @@ class Service:
             data = request.SerializeToString()
             await self._link.there(len(data))
             try:
-                async for answer in self._inferring.answers(data):
-                    await self._link.back(len(answer))
-                    yield pb.ModelStreamInferResponse(infer_response=pb.ModelInferResponse.FromString(answer))
+                async with aclosing(self._inferring.answers(data)) as answers:
+                    async for answer in answers:
+                        await self._link.back(len(answer))
+                        yield pb.ModelStreamInferResponse(infer_response=pb.ModelInferResponse.FromString(answer))
             except Exception as error:  # noqa: BLE001  # it is the request's
                 said = pb.ModelStreamInferResponse(error_message=status_of(error)[1])
                 said.infer_response.id = request.id
@@ -129,16 +134,18 @@ class Service:
         return answer
 
     async def _model_config(self, request: Any) -> Any:
-        return self._pb.ModelConfigResponse(config=self._models.find(request.name, request.version).entry.config)
+        config = self._models.find(request.name, request.version).entry.config
+        return self._pb.ModelConfigResponse(config=with_defaults(config))
 
     async def _statistics(self, request: Any) -> Any:
-        models = [self._models.find(request.name, request.version)] if request.name else list(self._models)
+        models = self._models.named(request.name, request.version) if request.name else list(self._models)
         answer = self._pb.ModelStatisticsResponse()
         for model in models:
             model.statistics.write(answer.model_stats.add(name=model.entry.name, version=model.version))
         return answer
 
     async def _index(self, request: Any) -> Any:
+        _check_repository(request)
         answer = self._pb.RepositoryIndexResponse()
         for name, version, state, reason in self._models.index():
             if state == "READY" or not request.ready:
@@ -146,10 +153,13 @@ class Service:
         return answer
 
     async def _load(self, request: Any) -> Any:
-        await self._models.load(request.model_name)
+        _check_repository(request)
+        config = request.parameters["config"].string_param if "config" in request.parameters else ""
+        await self._models.load(request.model_name, config)
         return self._pb.RepositoryModelLoadResponse()
 
     async def _unload(self, request: Any) -> Any:
+        _check_repository(request)
         await self._models.unload(request.model_name)
         return self._pb.RepositoryModelUnloadResponse()
 
@@ -172,3 +182,12 @@ class Service:
                 region.size,
             )
         return answer
+
+    async def _gpu_region_status(self, request: Any) -> Any:
+        return self._pb.CudaSharedMemoryStatusResponse()
+
+
+def _check_repository(request: Any) -> None:
+    """Raise `ModelFailure` where a request names one of several repositories, of which there is one."""
+    if request.repository_name:
+        raise ModelFailure("'repository_name' specification is not supported", "UNIMPLEMENTED")

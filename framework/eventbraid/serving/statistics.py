@@ -69,8 +69,8 @@ class Statistics:
         took = batch.began - batch.taken, batch.ended - batch.began, now - batch.ended
         for request in batch.requests:
             self.queue.add(batch.taken - request.since)
+        self.executions += 1
         if good:
-            self.executions += 1
             self.inferences += rows
             size = self.batches[sum(each.rows for each in batch.requests)]
             for one, count in ((self.compute, good), (size, 1)):

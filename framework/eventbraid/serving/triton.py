@@ -20,7 +20,7 @@ from eventbraid.serving import keeper
 from eventbraid.serving.emulation import parse_device
 from eventbraid.serving.environment import TritonEnvironment, triton_environment
 from eventbraid.serving.guarding import ServerTLS
-from eventbraid.serving.ports import free_port
+from eventbraid.serving.ports import free_port, reached
 from eventbraid.serving.repository import ModelEntry, Repository
 from eventbraid.serving.traps import check_start
 from eventbraid.serving.wrapping import wrap
@@ -33,8 +33,8 @@ DRAIN_SECONDS: Final = 5
 """For the requests in flight, from SIGTERM on."""
 FIRST_LINES, LAST_LINES = 5, 40
 """Of the log: what was wrong with the command stands at the head of its help."""
-READY: Final = {"grpc": "Started GRPCInferenceService", "http": "Started HTTPService", "metrics": "Started Metrics"}
-"""What it says once it serves, in that order."""
+READY: Final = "Started GRPCInferenceService"
+"""What it says once its models are loaded; it says so of HTTP and metrics before anybody listens there."""
 
 
 class TritonServer:
@@ -133,37 +133,36 @@ class TritonServer:
         self._instances = sum(map(_instances, repository.models)) * copies
 
     async def _launch(self, found: TritonEnvironment) -> None:
-        variables = found.variables()
-        await asyncio.to_thread(check_start, found.binary, found.stub, variables, self.ports, self._instances)
-        self._keeper = self._spawn(found)
-        assert self._keeper.stdout is not None
+        programs = found.binary, found.stub
+        await asyncio.to_thread(check_start, *programs, found.variables(), self.ports, self._instances)
+        kept = self._keeper = self._spawn(found)
+        assert kept.stdout is not None
         said: dict[str, Any] = {}
         try:
             async with asyncio.timeout(START_SECONDS):
-                while "ready" not in said and (line := await asyncio.to_thread(self._keeper.stdout.readline)):
+                while "ready" not in said and (line := await asyncio.to_thread(kept.stdout.readline)):
                     said |= json.loads(line)
                     self._pid = said["pid"]
+                for port in self.ports.values():
+                    await reached(port, lambda: kept.poll() is None)
         except TimeoutError:
             raise ServerError(f"Triton was not ready after {START_SECONDS:.0f} s\n{self.log}") from None
-        if "ready" not in said:
+        if "ready" not in said or kept.poll() is not None:
             raise ServerError(f"Triton did not start\n{self.log}")
 
     def _spawn(self, found: TritonEnvironment) -> subprocess.Popen[bytes]:
         """Start the keeper; not by the event loop, for uvloop's fork crashes a process in which gRPC is at work."""
-        pipe = subprocess.PIPE
+        command, pipe = self._command(found), subprocess.PIPE
         # A session of its own: Ctrl-C in the terminal is for the job, which then stops the server.
-        return subprocess.Popen(
-            self._command(found), stdin=pipe, stdout=pipe, start_new_session=True, env=found.variables()
-        )
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True, env=found.variables())
 
     def _command(self, found: TritonEnvironment) -> list[str]:
         assert self._folder is not None
         regions = f"{self._folder.name}-"
         keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
         keep += ["--echo"] if self._echo else []
-        last = [text for name, text in READY.items() if name in self.ports][-1]
         return [
-            *(*keep, f"--regions={regions}", f"--ready={last}", "--", str(found.binary)),
+            *(*keep, f"--regions={regions}", f"--ready={READY}", "--", str(found.binary)),
             f"--model-repository={self._folder / 'models'}",
             f"--backend-directory={self._folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={regions}",

@@ -21,6 +21,8 @@ class Reply:
     outputs: Tensors = field(default_factory=dict)
     error: Exception | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    final: bool = True
+    """No other one comes to the same request."""
 
     @property
     def nbytes(self) -> int:
@@ -42,6 +44,8 @@ class Request:
     """1 is the highest; 0: the model's default."""
     timeout: float = 0.0
     """For how long it may wait; 0: as the model says."""
+    sequence: int | str = 0
+    """The number or name of the sequence that it belongs to; 0: none."""
     send: Callable[[Reply | None], None] | None = None
     """Takes the answers of a decoupled model as they come, from any thread, and None after the last one."""
     since: float = field(default_factory=perf_counter)

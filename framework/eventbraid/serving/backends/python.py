@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eventbraid.errors import ConfigurationError, nearest, need_extra
 from eventbraid.kserve import Tensors
+from eventbraid.kserve.config import with_defaults
 from eventbraid.serving.backends import triton_python_backend_utils as utils
 from eventbraid.serving.backends.base import Parameter, Reply, Request
 from eventbraid.serving.backends.failure import ModelFailure
@@ -44,7 +45,7 @@ def model_class(file: Path) -> Any:
     sys.path.insert(0, folder)  # it may import what lies beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise ConfigurationError(f"cannot be imported: {type(error).__name__}: {error}", str(file)) from error
     finally:
@@ -67,7 +68,7 @@ def completed(config: Any, file: Path) -> Any:
     try:
         made = found.auto_complete_config(utils.ModelConfig({"max_batch_size": 0, **given}))
         return json_format.ParseDict(made.as_dict(), type(config)())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"auto_complete_config failed: {type(error).__name__}: {error}"
         raise ConfigurationError(what, str(file)) from error
 
@@ -98,7 +99,7 @@ class PythonInstance:
     def __init__(self, file: Path, config: Any, number: int, kind: str = "CPU", device: int = 0) -> None:
         json_format = need_extra("google.protobuf.json_format", "inference", "reading a model's config.pbtxt")
         said = json_format.MessageToDict(
-            config, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+            with_defaults(config), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
         self._decoupled = bool(config.model_transaction_policy.decoupled)
         self._outputs = [each.name for each in config.output]
@@ -115,7 +116,7 @@ class PythonInstance:
         try:
             if hasattr(made, "initialize"):
                 made.initialize(arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             what = f"initialize failed: {type(error).__name__}: {error}"
             raise ConfigurationError(what, str(file)) from error
         self._model = made
@@ -142,7 +143,9 @@ class PythonInstance:
             if request.send is None:
                 raise utils.TritonModelException("this model is not decoupled: its answer is what execute returns")
             if response is not None:
-                request.send(self._reply(response, request))
+                reply = self._reply(response, request)
+                reply.final = last
+                request.send(reply)
             if last:
                 request.send(None)
 
@@ -152,6 +155,7 @@ class PythonInstance:
             requested=request.wanted or self._outputs,
             parameters=request.parameters,
             timeout=int(request.timeout * 1e6),
+            sequence=request.sequence,
             priority=request.priority,
             cancelled=lambda: request.cancelled,
             send=send,

@@ -182,13 +182,14 @@ class InferenceRequest:
         requested: Sequence[str],
         parameters: Mapping[str, Any],
         timeout: int,
+        sequence: int | str,
         priority: int,
         cancelled: Callable[[], bool],
         send: Callable[[InferenceResponse | None, bool], None],
     ) -> None:
         self._inputs = list(inputs)
         self._id, self._requested, self._parameters = request_id, list(requested), dict(parameters)
-        self._timeout, self._priority = timeout, priority
+        self._timeout, self._priority, self._sequence = timeout, priority, sequence
         self._cancelled, self._sender = cancelled, ResponseSender(send, cancelled)
 
     def inputs(self) -> list[Tensor]:
@@ -197,8 +198,8 @@ class InferenceRequest:
     def request_id(self) -> str:
         return self._id
 
-    def correlation_id(self) -> int:
-        return 0
+    def correlation_id(self) -> int | str:
+        return self._sequence
 
     def flags(self) -> int:
         return 0
