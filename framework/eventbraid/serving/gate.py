@@ -15,7 +15,7 @@ __all__ = ["gate"]
 
 def gate(budget: Budget) -> Any:
     """What a grpc.aio server needs, before all other interceptors."""
-    grpc = need_extra("grpc", "inference", "serving models")
+    grpc: Any = need_extra("grpc", "inference", "serving models")
     way = _Way(grpc, budget)
 
     class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is imported late
