@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from eventbraid.errors import ConfigurationError, need_extra
+from eventbraid.errors import ConfigurationError, Fault, need_extra
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.session import gpus_here
 from eventbraid.serving.budget import Budget, half_of_memory
 from eventbraid.serving.emulation import DeviceSpec
 from eventbraid.serving.emulation.device import Device
 from eventbraid.serving.emulation.spec import check_models
+from eventbraid.serving.gate import gate
 from eventbraid.serving.guarding import ServerTLS, interceptors
 from eventbraid.serving.link import Link
 from eventbraid.serving.metrics import metrics
@@ -30,8 +31,9 @@ MOST_MESSAGE: Final = (1 << 31) - 1
 """Bytes of a message: protobuf allows no more."""
 MOST_CALLS: Final = 10_000
 """Calls at once, beyond which the server refuses them."""
-GRACE_SECONDS: Final = 30
-"""For what is being answered when the server ends."""
+END_SECONDS: Final = 2.0
+"""For models to end, once nothing is being answered."""
+MOST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,28 @@ class Options:
     """0 chooses a free one; None: no metrics."""
     most_memory: int = field(default_factory=half_of_memory)
     """Bytes of all requests at once."""
+    grace: float = 30.0
+    """Seconds for what is being answered when the server ends."""
     tls: ServerTLS | None = None
     token: str = ""
+
+    def __post_init__(self) -> None:
+        faults = [
+            Fault("serve", f"{name} {port} is none", f"expected 0 to {MOST_PORT}")
+            for name, port in (("port", self.port), ("metrics port", self.metrics_port or 0))
+            if not 0 <= port <= MOST_PORT
+        ]
+        faults += [
+            Fault("serve", f"{name} is {value}", f"expected {least} or more")
+            for name, value, least in (
+                ("threads", self.threads, 1),
+                ("most_memory", self.most_memory, 1),
+                ("grace", self.grace, 0),
+            )
+            if value < least
+        ]
+        if faults:
+            raise ConfigurationError(faults, "serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +94,16 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
     """
     grpc = need_extra("grpc", "inference", "serving models")
     models = Models(repository, _maker(repository, options))
+    budget = Budget(options.most_memory)
     await models.start()
     try:
         with metrics(models, options.metrics_port) as metrics_port:
             server = grpc.aio.server(
                 options=_channel_options(options.most_memory),
-                interceptors=[*interceptors(options.token), *disturbers],
+                interceptors=[gate(budget), *interceptors(options.token), *disturbers],
                 maximum_concurrent_rpcs=MOST_CALLS,
             )
-            Service(models, Budget(options.most_memory), Link(options.latency, options.bandwidth)).register(server)
+            Service(models, budget, Link(options.latency, options.bandwidth)).register(server)
             health = Health(server)
             reflect(server)
             bound = _bind(server, options)
@@ -90,9 +113,12 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
                 yield Serving(bound, metrics_port)
             finally:
                 await health.drain()
-                await server.stop(grace=GRACE_SECONDS)
+                await server.stop(grace=options.grace)
     finally:
-        await asyncio.wait_for(models.stop(), GRACE_SECONDS)
+        try:
+            await asyncio.wait_for(models.stop(), END_SECONDS)
+        except TimeoutError:
+            logging.getLogger(__name__).warning("a model does not end what it executes, and is left")
 
 
 def _maker(repository: Repository, options: Options) -> Make:

@@ -25,15 +25,23 @@ __all__ = ["Inferring", "status_of"]
 NO_PARAMETERS: Final[Mapping[str, Parameter]] = MappingProxyType({})
 FINAL: Final[Mapping[str, Parameter]] = MappingProxyType({"triton_final_response": True})
 
+LONGEST_TEXT: Final = 2000
+"""Characters of what is said of an error."""
+
 
 def status_of(error: Exception) -> tuple[str, str]:
     """The name of the gRPC status and the text for what went wrong; the model's failure is its request's."""
     if isinstance(error, (ModelFailure, SharedMemoryError)):
-        return error.code, error.details
+        return error.code, _short(error.details)
     if isinstance(error, RequestError):
-        return "INVALID_ARGUMENT", str(error.args[0])
+        return "INVALID_ARGUMENT", _short(str(error.args[0]))
     first = (str(error).splitlines() or [""])[0]
-    return "INTERNAL", f"the model failed: {first or type(error).__name__}"
+    return "INTERNAL", _short(f"the model failed: {first or type(error).__name__}")
+
+
+def _short(text: str) -> str:
+    """A text that quotes something long from the request without its middle: gRPC's clients refuse 16 kB of it."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 2 :]}"
 
 
 class Inferring:
@@ -63,11 +71,45 @@ class Inferring:
                 yield self._bytes(model, message, await model.infer(request), FINAL)
                 return
             reply: Reply | None = None
-            async with aclosing(_decoupled(model, request)) as replies:
+            async with aclosing(self._decoupled(model, request)) as replies:
                 async for reply in replies:
                     yield self._bytes(model, message, reply, {"triton_final_response": reply.final})
             if (reply is None or not reply.final) and message.parameters[EMPTY_FINAL].bool_param:
                 yield answer_bytes(model.entry.name, model.version, message.id, (), FINAL)
+
+    async def _decoupled(self, model: Model, request: Request) -> AsyncGenerator[Reply]:
+        """The answers of a decoupled model as they come; raises the error that one of them is.
+
+        Those that cannot be sent yet are in the budget; where it has no room for one, that is the last, and an error.
+        """
+        arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
+
+        def arrive(reply: Reply) -> None:
+            if request.cancelled:
+                return
+            try:
+                self._budget.take(reply.nbytes, "answer")
+            except ModelFailure as error:
+                reply = Reply(error=error)
+            arrived.put_nowait(reply)
+
+        model.stream(request, arrive)
+        working = asyncio.ensure_future(model.infer(request))
+        working.add_done_callback(lambda _: arrived.put_nowait(None))
+        try:
+            while (reply := await arrived.get()) is not None:
+                self._budget.give(reply.nbytes)
+                if reply.error is not None:
+                    raise reply.error
+                yield reply
+            await working
+        finally:
+            request.cancelled = True
+            while not arrived.empty():
+                left = arrived.get_nowait()
+                self._budget.give(left.nbytes if left is not None else 0)
+            working.cancel()
+            await asyncio.wait([working])
 
     def _request(self, model: Model, message: Any, contents: Sequence[bytes | memoryview]) -> Request:
         metadata, most = model.entry.metadata, model.entry.max_batch_size
@@ -102,29 +144,16 @@ class Inferring:
         return answer_bytes(model.entry.name, model.version, message.id, outputs, parameters)
 
 
-async def _decoupled(model: Model, request: Request) -> AsyncGenerator[Reply]:
-    """The answers of a decoupled model as they come; raises the error that one of them is."""
-    arrived: asyncio.Queue[Reply | None] = asyncio.Queue()
-    model.stream(request, arrived.put_nowait)
-    working = asyncio.ensure_future(model.infer(request))
-    working.add_done_callback(lambda _: arrived.put_nowait(None))
-    try:
-        while (reply := await arrived.get()) is not None:
-            if reply.error is not None:
-                raise reply.error
-            yield reply
-        await working
-    finally:
-        working.cancel()
-        await asyncio.wait([working])
-
-
 def _number(message: Any, name: str) -> int:
     """A parameter that is a number, however it is written; 0 where it is not there."""
     if name not in message.parameters:
         return 0
     value = message.parameters[name]
-    return int(value.uint64_param or value.int64_param)
+    kind = value.WhichOneof("parameter_choice")
+    if kind not in ("int64_param", "uint64_param") or getattr(value, kind) < 0:
+        what = f"invalid value type for '{name}' parameter, expected int64_param or uint64_param."
+        raise RequestError(what, model=message.model_name)
+    return int(getattr(value, kind))
 
 
 def _sequence(message: Any) -> int | str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedServer"]
 
 START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 5.0
+"""After the grace."""
 LOG_LINES: Final = 40
 LINE_BYTES: Final = 16384
 
@@ -34,7 +36,7 @@ class EmbeddedServer:
     `latency` (seconds) and `bandwidth` (bits a second in each direction) are those of an emulated network before it.
     On a `device` as in "emulated:v100,gpus=4" every model takes the time of its GPUs.
     Its metrics are at `metrics_address` where a `metrics_port` is given. All requests together may take `most_memory`
-    bytes, half of the machine's where nothing is said.
+    bytes, half of the machine's where nothing is said. Requests in flight have `grace` seconds when it is stopped.
     With `faults`, a script of them, its file or a list, it misbehaves by it (docs/testing.md).
     With `tls` it shows a certificate, and may want one of its clients; with a `token` it wants that of every call.
     It ends when it is stopped, and when this process ends in whatever way.
@@ -51,12 +53,15 @@ class EmbeddedServer:
         threads: int = 1,
         metrics_port: int | None = None,
         most_memory: int | None = None,
+        grace: float = GRACE_SECONDS,
         faults: Faults | None = None,
         tls: ServerTLS | None = None,
         token: str = "",
     ) -> None:
         self._command = [sys.executable, "-m", "eventbraid.serving", f"--port={port}", f"--threads={threads}"]
         self._command += [f"--latency={latency * 1e6:.0f}us", *(f"--models={folder}" for folder in models)]
+        self._command.append(f"--grace={grace}")
+        self._stop_seconds = grace + STOP_SECONDS
         if bandwidth is not None:
             self._command.append(f"--bandwidth={bandwidth:.0f}bps")
         if device:
@@ -124,9 +129,15 @@ class EmbeddedServer:
             if said["metrics_port"]:
                 self.metrics_address = f"http://127.0.0.1:{said['metrics_port']}/metrics"
         except (ValueError, KeyError, TypeError):
+            process = self._process
+            if not line:  # it has ended, or is about to
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), STOP_SECONDS)
+            code = process.returncode
             await self.stop()
             said = line.decode(errors="replace").strip()
-            raise ServerError(f"the embedded server did not start\n{said}\n{self.log}".strip()) from None
+            last = self.log or ("" if code is None else f"it ended with status {code}, and said nothing")
+            raise ServerError(f"the embedded server did not start\n{said}\n{last}".strip()) from None
         return self
 
     async def stop(self) -> None:
@@ -138,7 +149,7 @@ class EmbeddedServer:
             try:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
-                async with asyncio.timeout(STOP_SECONDS):
+                async with asyncio.timeout(self._stop_seconds):
                     await process.wait()
             except TimeoutError:
                 process.kill()
@@ -172,3 +183,5 @@ class EmbeddedServer:
             rest = rest[-LINE_BYTES:]
         if rest:
             self._log.append(rest.decode(errors="replace").rstrip())
+        if self._process is process and self.address:  # nobody has stopped it
+            self._log.append(f"the embedded server ended by itself, with status {await process.wait()}")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "serve"]
 
 PR_SET_PDEATHSIG = 1
+LAST_SECONDS = 4.0
+"""After the grace, until the system ends the process."""
 
 
 def serve(
@@ -52,20 +54,33 @@ def serve(
 
     async def run() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
+        starting = asyncio.current_task()
+
+        def end() -> None:
+            # Whatever a model does then, also where no Python runs any more.
+            signal.setitimer(signal.ITIMER_REAL, options.grace + LAST_SECONDS)
+            over.set()
+            if starting is not None:
+                starting.cancel()
+
         if attached:
-            loop.add_reader(sys.stdin.fileno(), _read_until_closed, over)
+            loop.add_reader(sys.stdin.fileno(), _read_until_closed, end)
             loop.add_signal_handler(signal.SIGINT, lambda: None)
         else:
-            loop.add_signal_handler(signal.SIGINT, over.set)
-        loop.add_signal_handler(signal.SIGTERM, over.set)
+            loop.add_signal_handler(signal.SIGINT, end)
+        loop.add_signal_handler(signal.SIGTERM, end)
         disturbance = None if faults is None else _disturbance(faults)
         disturbers = [] if disturbance is None else [disturbance.interceptor()]
         async with serving(repository, options, disturbers) as where, disturbance or contextlib.nullcontext():
+            starting = None
             ready(where, repository)
             await over.wait()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(run())
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(asyncio.CancelledError):
+            runner.run(run())
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _disturbance(faults: Script) -> Disturbance:
@@ -80,10 +95,10 @@ def _script(text: str) -> Script:
     return Script.from_json(text)
 
 
-def _read_until_closed(over: asyncio.Event) -> None:
+def _read_until_closed(end: Callable[[], None]) -> None:
     if not os.read(sys.stdin.fileno(), 1024):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        over.set()
+        end()
 
 
 def _die_with_parent() -> None:
@@ -105,6 +120,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--most-memory", type=int)
+    parser.add_argument("--grace", type=float, default=30.0)
     parser.add_argument("--faults", type=_script)
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")
@@ -119,19 +135,20 @@ def main() -> int:
         names = [model.name for model in repository.models]
         print(json.dumps({"port": where.port, "metrics_port": where.metrics_port, "models": names}), flush=True)  # noqa: T201
 
-    memory = {} if arguments.most_memory is None else {"most_memory": arguments.most_memory}
-    options = Options(
-        port=arguments.port,
-        threads=arguments.threads,
-        latency=arguments.latency,
-        bandwidth=arguments.bandwidth,
-        device=arguments.device,
-        metrics_port=arguments.metrics_port,
-        tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
-        token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
-        **memory,
-    )
     try:
+        memory = {} if arguments.most_memory is None else {"most_memory": arguments.most_memory}
+        options = Options(
+            port=arguments.port,
+            threads=arguments.threads,
+            latency=arguments.latency,
+            bandwidth=arguments.bandwidth,
+            device=arguments.device,
+            grace=arguments.grace,
+            metrics_port=arguments.metrics_port,
+            tls=tls_of(arguments.tls_cert, arguments.tls_key, arguments.tls_client_roots),
+            token=os.environ.get(SERVER_TOKEN_VARIABLE, ""),
+            **memory,
+        )
         serve(arguments.models, options, faults=arguments.faults, ready=ready, attached=True)
     except EventbraidError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -28,6 +28,9 @@ OWN_PARAMETERS: Final = frozenset(
 )
 """What the server understands itself, and models do not see."""
 
+LONGEST_KNOWN: Final = 4096
+"""Bytes of a request without its tensors, or of its id, up to which it is remembered."""
+
 
 def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
     """A ModelInferRequest without its raw contents, not to be changed, and these.
@@ -36,14 +39,16 @@ def read_request(data: bytes) -> tuple[Any, Sequence[bytes | memoryview]]:
     """
     try:
         head, contents = split(data, RAW_INPUT_CONTENTS)
-        return _request(head), contents
+        return (_known_request if len(head) <= LONGEST_KNOWN else _request)(head), contents
     except Exception as error:
         raise RequestError(f"the request cannot be read: {error}") from error
 
 
-@lru_cache(maxsize=1024)
 def _request(head: bytes) -> Any:
     return protocol().ModelInferRequest.FromString(head)
+
+
+_known_request = lru_cache(maxsize=1024)(_request)
 
 
 def parameters_of(request: Any) -> dict[str, Parameter]:
@@ -117,11 +122,11 @@ def answer_bytes(
         heads.append((name, protocol_type(array), array.shape))
         data = b"" if elsewhere else encode(array)
         parts += (bytes((RAW_OUTPUT_CONTENTS,)) + varint(len(data)), data)
-    head = _head(model, version, identity, tuple(heads), tuple(parameters.items()))
+    known = len(identity) <= LONGEST_KNOWN
+    head = (_known_head if known else _head)(model, version, identity, tuple(heads), tuple(parameters.items()))
     return b"".join([head, *parts])
 
 
-@lru_cache(maxsize=1024)
 def _head(
     model: str,
     version: str,
@@ -136,6 +141,9 @@ def _head(
         put(answer.parameters[name], value)
     head: bytes = answer.SerializeToString()
     return head
+
+
+_known_head = lru_cache(maxsize=1024)(_head)
 
 
 def put(parameter: Any, value: Parameter) -> None:

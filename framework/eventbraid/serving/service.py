@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 from eventbraid.errors import need_extra
@@ -95,9 +96,10 @@ class Service:
             data = request.SerializeToString()
             await self._link.there(len(data))
             try:
-                async for answer in self._inferring.answers(data):
-                    await self._link.back(len(answer))
-                    yield pb.ModelStreamInferResponse(infer_response=pb.ModelInferResponse.FromString(answer))
+                async with aclosing(self._inferring.answers(data)) as answers:
+                    async for answer in answers:
+                        await self._link.back(len(answer))
+                        yield pb.ModelStreamInferResponse(infer_response=pb.ModelInferResponse.FromString(answer))
             except Exception as error:  # noqa: BLE001  # it is the request's
                 said = pb.ModelStreamInferResponse(error_message=status_of(error)[1])
                 said.infer_response.id = request.id

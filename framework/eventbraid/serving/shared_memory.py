@@ -47,6 +47,8 @@ class SharedRegions:
         """Map `size` bytes of an object; raises `SharedMemoryError`."""
         if name in self._regions:
             raise SharedMemoryError("ALREADY_EXISTS", f"shared memory region '{name}' already in manager")
+        if not size:
+            raise _invalid(name)
         memory = _map(name, key, offset + size)
         self._regions[name] = SharedRegion(name, key, offset, size, memory)
 
@@ -102,11 +104,17 @@ class SharedRegions:
         region = self._regions.get(name)
         if region is None:
             raise SharedMemoryError("NOT_FOUND", f"Unable to find shared memory region: '{name}'")
+        if region.memory.size() < len(region.memory):  # to touch what is gone would end this process
+            raise SharedMemoryError("INVALID_ARGUMENT", f"shared memory region '{name}' has been cut off by its owner")
         return region
 
     def _leave(self, region: SharedRegion) -> None:
         if region.leaving and not region.uses:
             self._regions.pop(region.name, None)
+
+
+def _invalid(name: str) -> SharedMemoryError:
+    return SharedMemoryError("INVALID_ARGUMENT", f"failed to register shared memory region '{name}': invalid args")
 
 
 def _map(name: str, key: str, end: int) -> mmap.mmap:
@@ -115,12 +123,11 @@ def _map(name: str, key: str, end: int) -> mmap.mmap:
         if not key.strip("/") or "/" in key.strip("/"):
             raise OSError("no name of an object")
         descriptor = os.open(FOLDER / key.strip("/"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a zero in it
         raise SharedMemoryError("INTERNAL", f"Unable to open shared memory region: '{key}'") from error
     try:
         if not 0 < end <= os.fstat(descriptor).st_size:
-            message = f"failed to register shared memory region '{name}': invalid args"
-            raise SharedMemoryError("INVALID_ARGUMENT", message)
+            raise _invalid(name)
         return mmap.mmap(descriptor, end)
     finally:
         os.close(descriptor)

@@ -72,12 +72,14 @@ class Worker:
                 batch.replies = instance.execute(batch.requests)
             except Exception as error:  # noqa: BLE001  # the requests' error, not the server's end
                 batch.error = error
+            except SystemExit as error:  # nor is this: the thread would be gone, and nobody would be told
+                batch.error = RuntimeError(repr(error))
             batch.ended = perf_counter()
             self._tell(self._done, self, batch)
             del batch  # its tensors, while there is no next one
         try:
             instance.close()
-        except Exception:
+        except (Exception, SystemExit):
             logging.getLogger(__name__).exception("%s failed at its end", self._thread.name)
         self._tell(self._ended.set)
 

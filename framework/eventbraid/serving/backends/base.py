@@ -24,6 +24,11 @@ class Reply:
     final: bool = True
     """No other one comes to the same request."""
 
+    @property
+    def nbytes(self) -> int:
+        """Of its tensors; of text only those of the references to it."""
+        return sum(each.nbytes for each in self.outputs.values())
+
 
 @dataclass(slots=True, eq=False)
 class Request:

@@ -45,7 +45,7 @@ def model_class(file: Path) -> Any:
     sys.path.insert(0, folder)  # it may import what lies beside it
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise ConfigurationError(f"cannot be imported: {type(error).__name__}: {error}", str(file)) from error
     finally:
@@ -68,7 +68,7 @@ def completed(config: Any, file: Path) -> Any:
     try:
         made = found.auto_complete_config(utils.ModelConfig({"max_batch_size": 0, **given}))
         return json_format.ParseDict(made.as_dict(), type(config)())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"auto_complete_config failed: {type(error).__name__}: {error}"
         raise ConfigurationError(what, str(file)) from error
 
@@ -116,7 +116,7 @@ class PythonInstance:
         try:
             if hasattr(made, "initialize"):
                 made.initialize(arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             what = f"initialize failed: {type(error).__name__}: {error}"
             raise ConfigurationError(what, str(file)) from error
         self._model = made
