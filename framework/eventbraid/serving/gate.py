@@ -45,7 +45,7 @@ class _Way:
                 taken = self._budget.keep(len(made), context.peer())
             except ModelFailure as error:
                 await self._refuse(context, error)
-            context.add_done_callback(lambda _: taken())
+            context.add_done_callback(lambda _context: taken())
             return made
 
         async def requests(context: Any) -> AsyncIterator[Any]:
