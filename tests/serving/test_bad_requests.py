@@ -28,11 +28,12 @@ MANY = 10_000
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small networks, `waits` (answers when its FIFO is read twice) and `endless` (answers without an end)."""
-    folder = make_repository(tmp_path_factory.mktemp("models"))
-    gate = folder.parent / f"{folder.name}.gate"
-    os.mkfifo(gate)
-    python_model(folder, "waits", f"for _ in range(2):\n    open({str(gate)!r}, 'w').close()\n{ECHO}")
+    """Small networks, `waits` (until its FIFO `go` is written) and `endless` (answers without an end)."""
+    folder = make_repository(tmp_path_factory.mktemp("bad") / "models")
+    for name in ("begun", "go"):
+        os.mkfifo(folder.parent / name)
+    wait = f"open({str(folder.parent / 'begun')!r}, 'w').close()\nopen({str(folder.parent / 'go')!r}).close()"
+    python_model(folder, "waits", f"{wait}\n{ECHO}")
     endless = """sender = requests[0].get_response_sender()
 answer = pb_utils.InferenceResponse([pb_utils.Tensor("y", np.zeros(1, np.float32))])
 while not requests[0].is_cancelled():
@@ -182,13 +183,12 @@ async def test_a_model_that_is_broken_now_is_not_loaded_and_the_old_one_serves_o
 
 
 async def test_requests_in_flight_are_answered_when_their_model_is_unloaded(client: Any, repository: Path) -> None:
-    gate = repository.parent / f"{repository.name}.gate"
     asked = asyncio.ensure_future(client.ModelInfer(request("waits")))
-    await asyncio.to_thread(gate.read_bytes)  # it is being executed
+    await asyncio.to_thread((repository.parent / "begun").read_bytes)  # it is being executed
     await client.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name="waits"))
     assert (await refusal(client.ModelInfer(request("waits"))))[0] == "NOT_FOUND"
     assert (await refusal(client.ModelStatistics(pb.ModelStatisticsRequest(name="waits"))))[0] == "INVALID_ARGUMENT"
-    await asyncio.to_thread(gate.read_bytes)
+    await asyncio.to_thread((repository.parent / "go").write_bytes, b"")
     assert (await asked).raw_output_contents == [bytes(4)]
     await client.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="waits"))
 
