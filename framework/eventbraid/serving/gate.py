@@ -38,12 +38,13 @@ class _Way:
         read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
 
         async def answer(_: object, context: Any) -> bytes:
-            data = await self._received(context)
-            request = await self._read(read, data, context)
-            made = write(await handler.unary_unary(request, context))
+            # No name for the request: gRPC keeps the error of a call that is refused, and with it what we know here.
+            asked = handler.unary_unary(await self._read(read, await self._received(context), context), context)
+            made = write(await asked)
             try:
                 taken = self._budget.keep(len(made), context.peer())
             except ModelFailure as error:
+                del made
                 await self._refuse(context, error)
             context.add_done_callback(lambda _: taken())
             return made
@@ -81,8 +82,10 @@ class _Way:
         try:
             return read(data)
         except Exception as error:  # noqa: BLE001  # what protobuf raises, which has no base of its own
+            data, error.__traceback__ = None, None
             await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}")
 
     async def _refuse(self, context: Any, error: ModelFailure) -> NoReturn:
+        error.__traceback__ = None
         await context.abort(self._grpc.StatusCode[error.code], error.details)
         raise AssertionError("abort raises") from error
