@@ -37,12 +37,13 @@ class RawClient:
         self._port, self._first_window = int(port), window
         self._encoder, self._decoder = hpack.Encoder(), hpack.Decoder()
         self._next = 1
-        self._room: dict[int, int] = defaultdict(lambda: self._initial)
         self._initial = 65535
+        self._room: dict[int, int] = defaultdict(lambda: self._initial)
         self._changed = asyncio.Condition()
         self.fields: dict[int, dict[str, str]] = defaultdict(dict)
         self.received: dict[int, int] = defaultdict(int)
         self.gone = False
+        self.greeted = False
 
     async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection(self._host, self._port)
@@ -105,6 +106,7 @@ class RawClient:
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == Kind.SETTINGS and not flags & Flag.ACK:
+            self.greeted = True
             for place in range(0, len(payload), 6):
                 if int.from_bytes(payload[place : place + 2], "big") == Setting.INITIAL_WINDOW_SIZE:
                     self._widen(int.from_bytes(payload[place + 2 : place + 6], "big"))
@@ -124,5 +126,4 @@ class RawClient:
         for stream in self._room:
             if stream:
                 self._room[stream] += size - self._initial
-        self._room[0] += 0
         self._initial = size

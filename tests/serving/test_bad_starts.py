@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 sys.path.insert(0, str(Path(__file__).parent))
 from misbehaving import ECHO, channel, python_model, refusal, request, stub
 
@@ -135,8 +134,7 @@ async def test_a_model_that_ends_the_process_is_told_in_the_servers_log(tmp_path
 
 async def test_a_model_that_calls_exit_fails_its_request_and_serves_the_next(tmp_path: Path) -> None:
     execute = f"if requests[0].request_id() == 'bad':\n    sys.exit(7)\n{ECHO}"
-    models = python_model(tmp_path, "m", execute)
-    async with EmbeddedServer([models]) as server, channel(server.address) as connected:
+    async with EmbeddedServer([python_model(tmp_path, "m", execute)]) as server, channel(server.address) as connected:
         code, text = await refusal(stub(connected).ModelInfer(request("m", id="bad")))
         assert (code, text) == ("INTERNAL", "the model failed: SystemExit(7)")
         assert (await stub(connected).ModelInfer(request("m"))).raw_output_contents == [bytes(4)]

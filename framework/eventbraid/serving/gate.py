@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from eventbraid.errors import need_extra
@@ -38,14 +39,15 @@ class _Way:
         read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
 
         async def answer(_: object, context: Any) -> bytes:
-            data = await self._received(context)
-            request = await self._read(read, data, context)
-            made = write(await handler.unary_unary(request, context))
+            # No name for the request: gRPC keeps the error of a call that is refused, and with it what we know here.
+            asked = handler.unary_unary(await self._read(read, await self._received(context), context), context)
+            made = write(await asked)
             try:
                 taken = self._budget.keep(len(made), context.peer())
             except ModelFailure as error:
+                del made
                 await self._refuse(context, error)
-            context.add_done_callback(lambda _context: taken())
+            context.add_done_callback(partial(_call, taken))
             return made
 
         async def requests(context: Any) -> AsyncIterator[Any]:
@@ -81,8 +83,14 @@ class _Way:
         try:
             return read(data)
         except Exception as error:  # noqa: BLE001  # what protobuf raises, which has no base of its own
+            data, error.__traceback__ = None, None
             await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, f"the request cannot be read: {error}")
 
     async def _refuse(self, context: Any, error: ModelFailure) -> NoReturn:
+        error.__traceback__ = None
         await context.abort(self._grpc.StatusCode[error.code], error.details)
         raise AssertionError("abort raises") from error
+
+
+def _call(what: Callable[[], None], _: object) -> None:
+    what()

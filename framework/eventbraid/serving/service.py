@@ -75,6 +75,7 @@ class Service:
 
     async def _abort(self, context: Any, error: Exception) -> Any:
         code, details = status_of(error)
+        error.__traceback__ = None  # gRPC keeps the error, and with it the request in every frame
         await context.abort(self._grpc.StatusCode[code], details)
 
     async def _infer(self, data: bytes, context: Any) -> bytes:
@@ -85,6 +86,7 @@ class Service:
             answer = await self._inferring.answer(data)
             await self._link.back(len(answer))
         except Exception as error:  # it is the request's
+            del data
             await self._abort(context, error)
             raise AssertionError("abort raises") from error
         return answer
