@@ -917,6 +917,28 @@ async def test_a_cancelled_job_leaves_nobody_in_a_queue(bound: Any) -> None:
     assert (log.of("takes"), output.discarded) == ([0], True)
 
 
+@pytest.mark.parametrize("section", ["lumi", "run"])
+async def test_a_job_may_be_cancelled_while_a_section_is_ended_for_which_the_next_one_waits(section: str) -> None:
+    log, released = Log(), asyncio.Event()
+
+    async def end(self: Any, ended: Section) -> None:
+        log.note("ends", getattr(ended.id, section))
+        await released.wait()
+        log.note("has ended", getattr(ended.id, section))
+
+    ends = type("Ends", (Analyzer,), {f"end_{section}": end, "analyze": lambda self, event: None})
+    ids = [EventID(1, 1, 1), EventID(1, 2, 2) if section == "lumi" else EventID(2, 1, 2)]
+    made = Job("t", source=ListSource([{}, {}], ids), modules={"ends": ends()}, streams=1, concurrent_lumis=1)
+    _, task = await run_of(made, "async")
+    async with asyncio.timeout(HANGS):
+        await log.has("ends", 1)
+        task.cancel()
+        await asyncio.sleep(0)
+        released.set()
+        assert await is_cancelled(task)
+    assert log.lines == [("ends", 1), ("has ended", 1)]
+
+
 @ONE_LOOP
 async def test_a_job_whose_work_takes_no_notice_is_cancelled_when_that_is_over(mode: Any) -> None:
     log, released = Log(), asyncio.Event()

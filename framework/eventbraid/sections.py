@@ -140,7 +140,7 @@ class Sections:
     async def enter(self, stream: Stream, block: Block) -> None:
         """Take a stream to a section: end the one that it was in, wait until the new one has begun, begin it.
 
-        Raises the `ModuleError` of whatever begin has failed.
+        Raises the `ModuleError` of whatever begin has failed, and CancelledError where the job is cancelled meanwhile.
         """
         number, run = stream.number, block.outer
         assert run is not None
@@ -149,6 +149,8 @@ class Sections:
                 await self._end_stream(self._lumi_of, number)
                 if self._run_of.get(number) is not run:
                     await self._end_stream(self._run_of, number)
+            if self._abandoned:  # while an end was called here; nobody begins the section any more
+                raise asyncio.CancelledError
             await block.begin.wait()  # not under the lock: the section before may have to end first
             async with self._lock(number):
                 if block.error is None and self._run_of.get(number) is not run:

@@ -17,7 +17,8 @@ class Pace:
     """Gives events out in bursts, in `rounds` parts of the same size.
 
     In the first half of a round they come the more slowly the fewer are left of it, and so there is always a next one;
-    the second half is for the time from `hurry` on. After `release` nothing waits any more.
+    the second half is for the time from `hurry` on, when they come one by one at an even pace. After `release` nothing
+    waits any more.
     """
 
     def __init__(self, events: int, rounds: int) -> None:
@@ -37,10 +38,12 @@ class Pace:
 
     def pause(self) -> float:
         """Seconds before the next event."""
-        if self._released or self.given % BURST:
+        if self._released:
             return 0.0
         if self._hurried:
-            return BURST * HURRY
+            return HURRY
+        if self.given % BURST:
+            return 0.0
         left = self._round * self.size - self.size // 2 - self.given
         return BURST * PAUSE * self.size / max(left, 0.5)
 

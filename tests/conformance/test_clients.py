@@ -61,8 +61,8 @@ def test_it_streams(sync: Any, answers: Any) -> None:
     sync.start_stream(lambda result, error: answers.put((result, error)))
     for n in range(3):
         sync.async_stream_infer("sum", [ones(1, 3)], request_id=f"{n}")
-    found = [answers.get(timeout=PATIENCE) for _ in range(3)]
-    sync.stop_stream()
+    sync.stop_stream()  # after the last answer
+    found = [answers.get_nowait() for _ in range(answers.qsize())]
     assert [result.get_response().id for result, _ in found] == ["0", "1", "2"]
 
 
@@ -70,8 +70,8 @@ def test_it_streams_the_answers_of_decoupled_models(sync: Any, answers: Any) -> 
     sync.start_stream(lambda result, error: answers.put((result, error)))
     inputs = [given("count", np.array([2], np.int32))]
     sync.async_stream_infer("decoupled", inputs, enable_empty_final_response=True)
-    found = [answers.get(timeout=PATIENCE)[0].get_response() for _ in range(3)]
     sync.stop_stream()
+    found = [answers.get_nowait()[0].get_response() for _ in range(answers.qsize())]
     assert [each.parameters["triton_final_response"].bool_param for each in found] == [False, False, True]
 
 

@@ -173,7 +173,7 @@ async def test_a_request_in_flight_is_answered_when_its_model_is_unloaded(
     await client.load_model(name)
     held = asyncio.create_task(client.infer(name, gate.inputs(0, 1)))
     await gate.entered()
-    await client.unload_model(name)
+    await client.unload_model(name, client_timeout=2)
     assert not await client.is_model_ready(name)
     gate.open()
     assert (await held).as_numpy("y").tolist() == [0]

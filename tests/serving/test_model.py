@@ -147,7 +147,7 @@ async def test_the_failure_of_a_batch_is_the_answer_to_all_its_requests_and_the_
         assert [str(each) for each in answers] == ["no", "no"]
         held.answer = lambda request: Reply({"y": request.inputs["x"]})
         assert (await model.infer(row(3))).outputs["y"].tolist() == [[3]]
-    assert (model.statistics.fail.count, model.statistics.success.count, model.statistics.executions) == (2, 1, 1)
+    assert (model.statistics.fail.count, model.statistics.success.count, model.statistics.executions) == (2, 1, 2)
 
 
 async def test_an_error_of_one_request_is_its_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from eventbraid.errors import need_extra
@@ -46,7 +47,7 @@ class _Way:
             except ModelFailure as error:
                 del made
                 await self._refuse(context, error)
-            context.add_done_callback(lambda _: taken())
+            context.add_done_callback(partial(_call, taken))
             return made
 
         async def requests(context: Any) -> AsyncIterator[Any]:
@@ -89,3 +90,7 @@ class _Way:
         error.__traceback__ = None
         await context.abort(self._grpc.StatusCode[error.code], error.details)
         raise AssertionError("abort raises") from error
+
+
+def _call(what: Callable[[], None], _: object) -> None:
+    what()

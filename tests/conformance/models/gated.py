@@ -1,6 +1,7 @@
 """Keeps a journal of what it executes, and a request with x = 0 waits in it until the test lets it go."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as triton
@@ -15,7 +16,8 @@ def append(folder: str, line: str) -> None:
 def wait(folder: str) -> None:
     entered, let = (os.open(f"{folder}/{name}", os.O_RDWR) for name in ("entered", "let"))
     os.write(entered, b".")
-    os.read(let, 1)
+    if not Path(folder, "over").exists():
+        os.read(let, 1)
     os.close(entered)
     os.close(let)
 
