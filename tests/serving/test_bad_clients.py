@@ -177,6 +177,7 @@ async def test_who_speaks_something_else_is_hung_up_on(server: EmbeddedServer, w
     writer.transport.abort()
 
 
+@pytest.mark.slow
 async def test_calls_beyond_the_most_at_once_are_refused_until_others_have_ended(repository: Path) -> None:
     async with EmbeddedServer([repository], grace=1) as server:
         async with AsyncExitStack() as stack, channel(server.address) as connected:
