@@ -88,7 +88,7 @@ class Arriving:
             self._timer = None
         budget = self._budget
         grown = self._grown_to() - self._base
-        self._slow = [each for each in self._slow if each in self._reading]
+        self._slow = [each for each in self._slow if each in self._reading and each not in self._refused]
         if grown > budget.most and self._slow:
             _trim()(0)  # what is free already is no message
             grown = self._grown_to() - self._base
@@ -98,6 +98,6 @@ class Arriving:
             for each in to_refuse(self._slow):
                 self._refused[each] = grown
                 each.cancel()
-        self._slow = list(self._reading)
+        self._slow = [each for each in self._reading if each not in self._refused]
         if self._reading:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.look)
