@@ -6,8 +6,10 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from eventbraid.inference.endpoint import Connect
 from eventbraid.inference.security import handshake_fault, refusal
 from eventbraid.inference.transport import TransportError
 from eventbraid.serving import EmbeddedServer, Repository, ServerTLS
-from eventbraid.serving.embedded import serving
+from eventbraid.serving.embedded import Options, serving
 
 ROWS = np.ones((2, 3), np.float32)
 PATIENCE = 20.0
@@ -35,6 +37,13 @@ PLAIN = "the server does not speak TLS: leave out tls, or use another port"
 SPEAKS = "the server speaks TLS: give it tls=True, or tls=TLS(roots=...)"
 WANTS = "the server wants a certificate of the client: give tls.certificate"
 UNWANTED = "the server does not accept the certificate of this client"
+
+
+@asynccontextmanager
+async def served(models: Repository, **options: Any) -> AsyncIterator[int]:
+    """An embedded server in this process; its port."""
+    async with serving(models, Options(**options)) as where:
+        yield where.port
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +94,7 @@ async def secure(request: pytest.FixtureRequest, models: Repository, own: Pair) 
     if request.param == "triton":
         yield request.getfixturevalue("triton_secure")
     else:
-        async with serving(models, tls=ServerTLS(own.certificate, own.key)) as port:
+        async with served(models, tls=ServerTLS(own.certificate, own.key)) as port:
             yield f"127.0.0.1:{port}"
 
 
@@ -97,7 +106,7 @@ async def mutual(
     if request.param == "triton":
         yield request.getfixturevalue("triton_mutual")
     else:
-        async with serving(models, tls=ServerTLS(own.certificate, own.key, clients=authority.roots)) as port:
+        async with served(models, tls=ServerTLS(own.certificate, own.key, clients=authority.roots)) as port:
             yield f"127.0.0.1:{port}"
 
 
@@ -107,7 +116,7 @@ async def plain(request: pytest.FixtureRequest, models: Repository) -> AsyncIter
     if request.param == "triton":
         yield request.getfixturevalue("triton_address")
     else:
-        async with serving(models) as port:
+        async with served(models) as port:
             yield f"127.0.0.1:{port}"
 
 
@@ -149,11 +158,11 @@ async def test_a_secure_server_that_was_away_is_found_again(
     models: Repository, own: Pair, authority: Authority, connect: Connect
 ) -> None:
     began, tls = monotonic(), ServerTLS(own.certificate, own.key)
-    async with serving(models, tls=tls) as port:
+    async with served(models, tls=tls) as port:
         client = TritonClient([Server(f"127.0.0.1:{port}", tls=TLS(authority.roots))], connect=connect)
         await client.metadata("sum")
     asking = asyncio.create_task(client.infer("sum", {"x": ROWS}, timeout=PATIENCE))
-    async with serving(models, port=port, tls=tls):
+    async with served(models, port=port, tls=tls):
         assert float((await asking)["total"].sum()) == 6
         await client.aclose()
     assert monotonic() - began < PATIENCE / 2  # nor did it wait for its client when it ended
@@ -190,7 +199,7 @@ async def test_a_client_with_tls_is_told_that_the_server_does_not(
 
 async def test_an_expired_certificate_is_refused(models: Repository, authority: Authority, connect: Connect) -> None:
     old = authority.issue("127.0.0.1", expired=True)
-    async with serving(models, tls=ServerTLS(old.certificate, old.key)) as port:
+    async with served(models, tls=ServerTLS(old.certificate, old.key)) as port:
         server = Server(f"127.0.0.1:{port}", tls=TLS(authority.roots))
         assert await refused(server, connect) == f"{server.name}: {EXPIRED}"
 
@@ -250,7 +259,7 @@ async def test_nobody_at_the_address_is_no_question_of_trust() -> None:
 
 
 async def test_a_token_opens_a_server_that_wants_one(models: Repository, connect: Connect) -> None:
-    async with serving(models, token="sesame") as port:
+    async with served(models, token="sesame") as port:
         assert await ask(Server(f"127.0.0.1:{port}", token="sesame"), connect) == 6
 
 
@@ -258,7 +267,7 @@ async def test_a_token_opens_a_server_that_wants_one(models: Repository, connect
 async def test_a_wrong_token_is_told_what_is_expected(
     models: Repository, connect: Connect, token: str, given: str
 ) -> None:
-    async with serving(models, token="sesame") as port:
+    async with served(models, token="sesame") as port:
         server = Server(f"127.0.0.1:{port}", token=token)
         told = f"{server.name}: this server wants a token (authorization: Bearer TOKEN), and {given} was given"
         assert await refused(server, connect) == told
@@ -267,7 +276,7 @@ async def test_a_wrong_token_is_told_what_is_expected(
 async def test_a_token_goes_over_a_secure_connection(
     models: Repository, own: Pair, authority: Authority, connect: Connect
 ) -> None:
-    async with serving(models, tls=ServerTLS(own.certificate, own.key), token="sesame") as port:
+    async with served(models, tls=ServerTLS(own.certificate, own.key), token="sesame") as port:
         assert await ask(Server(f"127.0.0.1:{port}", tls=TLS(authority.roots), token="sesame"), connect) == 6
 
 
