@@ -19,6 +19,8 @@ OPTIONS = [
     ("grpc.enable_http_proxy", 0),
     # A job may have thousands of events in flight to tell of.
     ("grpc.max_receive_message_length", -1),
+    # A watch is read by its own thread: one of gRPC's may still be there when the interpreter ends, and says so.
+    ("SingleThreadedUnaryStream", 1),
 ]
 
 
