@@ -100,15 +100,15 @@ class Model:
         statistics.success.add(perf_counter() - request.since)
         return reply or Reply()
 
-    def stream(self, request: Request, take: Callable[[Reply], None]) -> None:
-        """Let `take` have the answers of a decoupled model on the event loop, as they come."""
+    def stream(self, request: Request, arrive: Callable[[Reply], None]) -> None:
+        """Let `arrive` have the answers of a decoupled model on the event loop, as they come."""
 
         def send(reply: Reply | None) -> None:
             self._loop.call_soon_threadsafe(arrived, reply)
 
         def arrived(reply: Reply | None) -> None:
             if reply is not None:
-                take(reply)
+                arrive(reply)
             elif (answer := self._answers.get(request)) is not None and not answer.done():
                 answer.set_result(None)
 

@@ -14,6 +14,7 @@ from eventbraid.kserve import ModelMetadata, Tensors
 from eventbraid.kserve.tensors import NUMPY_TYPES, decode, encode, protocol_type
 from eventbraid.kserve.wire import RAW_INPUT_CONTENTS, RAW_OUTPUT_CONTENTS, protocol, split, varint
 from eventbraid.serving.backends.base import Parameter
+from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.shared_memory import SharedRegions, location_of
 
 __all__ = ["EMPTY_FINAL", "answer_bytes", "parameters_of", "read_request", "tensors_of"]
@@ -27,7 +28,8 @@ OWN_PARAMETERS: Final = frozenset(
     }
 )
 """What the server understands itself, and models do not see."""
-
+FIELDS: Final = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
+"""Of an InferParameter, by the type of a value."""
 LONGEST_KNOWN: Final = 4096
 """Bytes of a request without its tensors, or of its id, up to which it is remembered."""
 
@@ -123,7 +125,7 @@ def answer_bytes(
         data = b"" if elsewhere else encode(array)
         parts += (bytes((RAW_OUTPUT_CONTENTS,)) + varint(len(data)), data)
     known = len(identity) <= LONGEST_KNOWN
-    head = (_known_head if known else _head)(model, version, identity, tuple(heads), tuple(parameters.items()))
+    head = (_known_head if known else _head)(model, version, identity, tuple(heads), _typed_items(parameters))
     return b"".join([head, *parts])
 
 
@@ -132,15 +134,29 @@ def _head(
     version: str,
     identity: str,
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...],
-    parameters: tuple[tuple[str, Parameter], ...],
+    parameters: tuple[tuple[str, type, Parameter], ...],
 ) -> bytes:
     answer = protocol().ModelInferResponse(model_name=model, model_version=version, id=identity)
     for name, datatype, shape in outputs:
         answer.outputs.add(name=name, datatype=datatype, shape=shape)
-    for name, value in parameters:
+    for name, _, value in parameters:
         put(answer.parameters[name], value)
     head: bytes = answer.SerializeToString()
     return head
+
+
+def _typed_items(parameters: Mapping[str, Parameter]) -> tuple[tuple[str, type, Parameter], ...]:
+    """With their types, for True, 1 and 1.0 are equal, and an answer that is remembered for one is none for another.
+
+    Raises `ModelFailure` where one has a type that the protocol cannot carry.
+    """
+    for name, value in parameters.items():
+        if type(value) not in FIELDS:
+            what = (
+                f"parameter {name!r} of the model's answer is {type(value).__name__}: expected bool, int, float or str"
+            )
+            raise ModelFailure(what)
+    return tuple((name, type(value), value) for name, value in parameters.items())
 
 
 _known_head = lru_cache(maxsize=1024)(_head)
@@ -148,5 +164,4 @@ _known_head = lru_cache(maxsize=1024)(_head)
 
 def put(parameter: Any, value: Parameter) -> None:
     """Set an InferParameter."""
-    fields = {bool: "bool_param", int: "int64_param", float: "double_param", str: "string_param"}
-    setattr(parameter, fields[type(value)], value)
+    setattr(parameter, FIELDS[type(value)], value)
