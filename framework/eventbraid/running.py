@@ -15,6 +15,7 @@ from eventbraid.blocking import Blocking
 from eventbraid.calls import Threads
 from eventbraid.copies import Copies, Stream
 from eventbraid.errors import ConfigurationError, EventbraidError, nearest
+from eventbraid.garbage import passed_over
 from eventbraid.intake import Intake
 from eventbraid.job import Job, Mode
 from eventbraid.ledger import Ledger, output_failed
@@ -248,6 +249,7 @@ class Run:
                         for service in self._services:
                             await stack.enter_async_context(service(self))
                         self._audience.job_begins(self.plan, self.mode, self.streams)
+                        stack.enter_context(passed_over())
                         cpu_began, self._began = process_time(), perf_counter()
                         self._make, self._task = make, asyncio.current_task()
                         await self._engine.run()
