@@ -70,7 +70,13 @@ def main() -> int:
     print(f"an event: {found.algorithms} algorithms, {len(found.away)} of them away; {work}")
     for mode, label in (("blocking", "blocking"), ("async", f"{IN_FLIGHT} in flight")):
         share = found.of_bound(mode)
-        print(f"{label:14} {share.median:.3f} ({share.least:.3f}-{share.most:.3f}) of the CPU bound")
+        own = found.of_called(mode)
+        print(
+            f"{label:14} {share.median:.3f} ({share.least:.3f}-{share.most:.3f}) of the CPU bound,"
+            f" {own.median:.3f} ({own.least:.3f}-{own.most:.3f}) of the modules called by themselves"
+        )
+    alone = found.called_of_bound()
+    print(f"{'no scheduler':14} {alone.median:.3f} ({alone.least:.3f}-{alone.most:.3f}) of the CPU bound")
     held = found.of_bound("async").median >= TARGET
     print(f"target: at least {TARGET} at {IN_FLIGHT} in flight, stretch {STRETCH}: {'held' if held else 'MISSED'}")
     if arguments.json:

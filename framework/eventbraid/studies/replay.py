@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
+from eventbraid.studies.called import called_per_second
 from eventbraid.studies.comparison import Spread
 from eventbraid.studies.dataflow import Dataflow
 from eventbraid.studies.offload import Offload
@@ -26,11 +27,13 @@ LONGEST: Final = 60.0
 
 
 class Rate(NamedTuple):
-    """Events a second of one run, of the bound around it, and the CPU time of the process over wall time."""
+    """Events a second of one run, and of one core around it: its bound, and the modules called by themselves."""
 
     events_per_second: float
     bound: float
+    called: float
     cpu_share: float
+    """CPU time of the process over wall time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Replay:
 
     The bound is one core that makes the same calls of `burn` with the same numbers of steps, one after the other in a
     plain loop: without events, products, modules and waiting. It is measured around each run, with a quarter of the
-    run's events before and as many after it, and taken together; a share is a run's over its own bound.
+    run's events before and as many after it, and taken together; a share is a run's over its own bound. So is what the
+    same modules reach when they are called one after the other: what is lost beyond that is the scheduler's.
     """
 
     job: str
@@ -76,6 +80,14 @@ class Replay:
         """Share of the bound."""
         return Spread.of([rate.events_per_second / rate.bound for rate in self.rates[mode]])
 
+    def called_of_bound(self) -> Spread:
+        """Share of the bound that the modules reach when they are called one after the other, without a scheduler."""
+        return Spread.of([rate.called / rate.bound for rates in self.rates.values() for rate in rates])
+
+    def of_called(self, mode: Mode) -> Spread:
+        """Share of what the modules reach when they are called one after the other."""
+        return Spread.of([rate.events_per_second / rate.called for rate in self.rates[mode]])
+
     def cpu_share(self, mode: Mode) -> Spread:
         """CPU time of the process over wall time."""
         return Spread.of([rate.cpu_share for rate in self.rates[mode]])
@@ -83,13 +95,14 @@ class Replay:
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dictionaries."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
-        figures = ("events_per_second", "of_bound", "cpu_share")
+        figures = ("events_per_second", "of_bound", "of_called", "cpu_share")
         return {
             **found,
             "away": list(self.away),
             "notes": list(self.notes),
             "limit": self.limit,
             "speed_up": asdict(self.speed_up) if self.speed_up else None,
+            "called_of_bound": asdict(self.called_of_bound()),
             "figures": {mode: {name: asdict(getattr(self, name)(mode)) for name in figures} for mode in self.rates},
             "rates": {mode: [rate._asdict() for rate in rates] for mode, rates in self.rates.items()},
         }
@@ -109,14 +122,16 @@ class Replay:
         )
         table = Table()
         table.add_column("mode", no_wrap=True)
-        for name in ("events/s", "of the bound", "CPU"):
+        for name in ("events/s", "of the bound", "of modules alone", "CPU"):
             table.add_column(name, justify="right", no_wrap=True)
         for mode in self.rates:
             rate, share, cpu = self.events_per_second(mode), self.of_bound(mode), self.cpu_share(mode)
+            called = self.of_called(mode)
             table.add_row(
                 mode,
                 f"{rate.median:,.1f}\n[dim]{rate.least:,.1f} - {rate.most:,.1f}[/]",
                 f"{share.median:.3f}\n[dim]{share.least:.3f} - {share.most:.3f}[/]",
+                f"{called.median:.3f}\n[dim]{called.least:.3f} - {called.most:.3f}[/]",
                 f"{cpu.median:.0%}",
             )
         console.print(table)
@@ -181,13 +196,17 @@ def _rates(
 
 def _rate(job: Job, works: Sequence[Work], mode: Mode, events: int) -> Rate:
     quarter = max(1, events // 4)
-    before = burns_per_second(works, quarter)
+    before = _around(job, works, quarter)
     report = job.run(mode, timing=False)
-    after = burns_per_second(works, quarter)
+    after = _around(job, works, quarter)
     if report.interrupted:
         raise EventbraidError("the replay was interrupted")
-    bound = statistics.harmonic_mean((before, after))
-    return Rate(report.events_per_second, bound, report.cpu_seconds / report.seconds)
+    bound, called = (statistics.harmonic_mean(pair) for pair in zip(before, after, strict=True))
+    return Rate(report.events_per_second, bound, called, report.cpu_seconds / report.seconds)
+
+
+def _around(job: Job, works: Sequence[Work], events: int) -> tuple[float, float]:
+    return burns_per_second(works, events), called_per_second(job, events)
 
 
 def _modes(mode: str) -> tuple[Mode, ...]:
