@@ -18,7 +18,7 @@ import uvloop
 from tritonclient.grpc import service_pb2
 
 from eventbraid.inference import TritonClient
-from eventbraid.inference.transport import Transport
+from eventbraid.inference.transport.base import Transport
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 
 MODEL: Final = "same"

@@ -22,10 +22,10 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from eventbraid.garbage import passed_over
 from eventbraid.inference import TritonClient
-from eventbraid.inference.endpoint import Connect
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.servers import Server
-from eventbraid.inference.transport import GrpcTransport
+from eventbraid.inference.pool.endpoint import Connect
+from eventbraid.inference.servers.given import Server
+from eventbraid.inference.transport.base import GrpcTransport
+from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts
 from eventbraid.services.stalls import Stalls
 

@@ -17,7 +17,7 @@ from eventbraid.sources.base import Source
 from eventbraid.switch import Alias, Switch
 
 if TYPE_CHECKING:
-    from eventbraid.inference.servers import Server
+    from eventbraid.inference.servers.given import Server
     from eventbraid.report import Report
     from eventbraid.services import Listener
 
@@ -203,7 +203,7 @@ class Job:
             if not str(name).isidentifier():
                 fault(f"accelerators must be names, not {name!r}")
         if names_servers(self.servers, os.environ):
-            from eventbraid.inference.servers import servers_of
+            from eventbraid.inference.servers.given import servers_of
 
             try:
                 servers_of(self.servers, os.environ)

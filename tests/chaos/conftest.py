@@ -16,8 +16,8 @@ from scene import SEED, Outcome, Way, undisturbed
 from table import table
 from work import Products, models
 
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.transport import GrpcTransport
+from eventbraid.inference.transport.base import GrpcTransport
+from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.serving import EmbeddedServer
 
 WAYS = {"grpc": Way(GrpcTransport), "http2": Way(Http2Transport), "memory": Way(Http2Transport, memory=True)}

@@ -19,8 +19,8 @@ from tritonclient.grpc import service_pb2
 from work import MODELS, REQUESTS, Products, make_job, products_of
 
 from eventbraid.inference import TritonClient
-from eventbraid.inference.endpoint import Connect
-from eventbraid.inference.servers import Server
+from eventbraid.inference.pool.endpoint import Connect
+from eventbraid.inference.servers.given import Server
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 """Of the moments at which something happens."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from eventbraid.inference.endpoint import Connect
+from eventbraid.inference.pool.endpoint import Connect
 
 ANY = ""
 """Instead of a model: whichever comes first."""

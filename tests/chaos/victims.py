@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from eventbraid.serving import EmbeddedServer
-from eventbraid.serving.triton import free_port
+from eventbraid.serving.triton.server import free_port
 
 
 class Victim(Protocol):

@@ -18,8 +18,8 @@ from processes import Command, ends
 
 from eventbraid import ConfigurationError
 from eventbraid.cli.installing import Installing
-from eventbraid.serving.installing import Step
-from eventbraid.serving.traps import find_libraries, platform_fault
+from eventbraid.serving.triton.installing import Step
+from eventbraid.serving.triton.traps import find_libraries, platform_fault
 
 STEPS = [Step("finding jets"), Step("downloading jets 1.0"), Step("downloading jets 1.0", 2_000_000, 4_000_000)]
 MODEL = "class TritonPythonModel:\n    def execute(self, requests):\n        return []\n"

@@ -153,7 +153,7 @@ def test_build_into_a_model_names_the_folder_to_give(call: Any, repository: Path
 
 
 def test_build_without_a_package_that_builds_says_so(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventbraid.serving.building.entry_points", lambda group: [])
+    monkeypatch.setattr("eventbraid.serving.repository.building.entry_points", lambda group: [])
     called = call("models", "build")
     assert called.code == 2
     assert "no installed package builds models (entry points of the group eventbraid.model_builders)" in called.err

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from eventbraid import ServerError
-from eventbraid.serving.installing import make_environment, quiet
+from eventbraid.serving.triton.installing import make_environment, quiet
 
 
 def environment(*requirements: str) -> Path:

@@ -20,7 +20,7 @@ from real_triton import require_triton
 from repository import Models
 
 from eventbraid.serving import EmbeddedServer, TritonServer
-from eventbraid.serving.triton import free_port
+from eventbraid.serving.triton.server import free_port
 
 CHANNEL: Final = [
     ("grpc.max_send_message_length", -1),

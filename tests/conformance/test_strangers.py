@@ -22,7 +22,7 @@ from eventbraid.errors import RequestError
 from eventbraid.inference import TritonClient
 from eventbraid.kserve import TensorSpec
 from eventbraid.serving import EmbeddedServer
-from eventbraid.serving.triton import free_port
+from eventbraid.serving.triton.server import free_port
 
 pytestmark = pytest.mark.slow
 SOURCES = Path(__file__).parent / "strangers"

@@ -14,9 +14,9 @@ from networks import make_repository
 from real_triton import triton
 
 from eventbraid.inference import InferenceClient, LocalClient, TritonClient
-from eventbraid.inference.endpoint import Connect
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.transport import GrpcTransport
+from eventbraid.inference.pool.endpoint import Connect
+from eventbraid.inference.transport.base import GrpcTransport
+from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.serving import EmbeddedServer
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from eventbraid import ConfigurationError
 from eventbraid.serving import ServerTLS, TritonServer
-from eventbraid.serving.environment import triton_environment
+from eventbraid.serving.triton.environment import triton_environment
 
 
 def require_triton() -> None:

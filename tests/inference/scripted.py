@@ -11,8 +11,8 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as pb
 
 from eventbraid.inference import TritonClient
-from eventbraid.inference.servers import Server
-from eventbraid.inference.transport import Transport, TransportError
+from eventbraid.inference.servers.given import Server
+from eventbraid.inference.transport.base import Transport, TransportError
 from eventbraid.kserve import Tensors
 
 __all__ = ["Held", "Scripted", "client_of", "rows", "until"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.inference.choice import cheaper, choose
+from eventbraid.inference.pool.choice import cheaper, choose
 
 
 @dataclass(frozen=True)

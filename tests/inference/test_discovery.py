@@ -10,8 +10,8 @@ from scripted import Held, Scripted, client_of, rows, until
 from virtual_time import in_virtual_time
 
 from eventbraid.errors import AccessError, AnswerError, RequestError, ServerBusy, ServerTimeout, ServerUnavailable
-from eventbraid.inference.discovery import has, unknown
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.pool.discovery import has, unknown
+from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve import Tensors
 
 BUSY = TransportError("RESOURCE_EXHAUSTED", "too many requests")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.inference.health import FIRST_PROBE, FROZEN_AFTER, LAST_PROBE, Health, probe_pause
+from eventbraid.inference.pool.health import FIRST_PROBE, FROZEN_AFTER, LAST_PROBE, Health, probe_pause
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventbraid.inference.latency import HALF_LIFE, MOST_BLAME, SMOOTHING, Latency
+from eventbraid.inference.pool.latency import HALF_LIFE, MOST_BLAME, SMOOTHING, Latency
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from simulated import Client, Kind, best
 
-from eventbraid.inference.limits import AdaptiveLimit, Slots
-from eventbraid.inference.throughput import rate_of
+from eventbraid.inference.pool.limits import AdaptiveLimit, Slots
+from eventbraid.inference.pool.throughput import rate_of
 
 NEAR = Kind("one instance, near", 1e-3)
 FAR = Kind("5 ms, 100 ms away", 5e-3, network=0.1)

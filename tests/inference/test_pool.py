@@ -11,9 +11,9 @@ from scripted import Scripted
 from virtual_time import in_virtual_time
 
 from eventbraid.errors import ServerBusy, ServerUnavailable
-from eventbraid.inference import pool as pools
-from eventbraid.inference.pool import Pool, Serving, Wish
-from eventbraid.inference.served import Served
+from eventbraid.inference.pool import pool as pools
+from eventbraid.inference.pool.pool import Pool, Serving, Wish
+from eventbraid.inference.pool.served import Served
 from eventbraid.kserve import ModelMetadata
 
 SOON = 10.0

@@ -24,7 +24,7 @@ from eventbraid.errors import (
     ServerUnavailable,
 )
 from eventbraid.inference import TritonClient
-from eventbraid.inference.transport import Transport, TransportError
+from eventbraid.inference.transport.base import Transport, TransportError
 from eventbraid.kserve import Tensors
 
 

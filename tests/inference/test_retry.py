@@ -25,7 +25,7 @@ from eventbraid.inference.retry import (
     pause,
     server_error,
 )
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
 
 KINDS = [AccessError, AnswerError, RequestError, ServerBusy, ServerError, ServerTimeout, ServerUnavailable]
 ERRORS = st.sampled_from(KINDS).map(lambda kind: kind("what"))

@@ -21,11 +21,11 @@ from real_triton import triton
 from eventbraid import ServerError
 from eventbraid.errors import AccessError
 from eventbraid.inference import TLS, Server, TritonClient
-from eventbraid.inference.endpoint import Connect
-from eventbraid.inference.security import handshake_fault, refusal
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.pool.endpoint import Connect
+from eventbraid.inference.servers.security import handshake_fault, refusal
+from eventbraid.inference.transport.base import TransportError
 from eventbraid.serving import EmbeddedServer, Repository, ServerTLS
-from eventbraid.serving.embedded import Options, serving
+from eventbraid.serving.embedded.server import Options, serving
 
 ROWS = np.ones((2, 3), np.float32)
 PATIENCE = 20.0

@@ -22,10 +22,10 @@ from certificates import Authority
 from eventbraid import ConfigurationError
 from eventbraid.address import is_here
 from eventbraid.inference import TLS, Server
-from eventbraid.inference.replicas import addresses_of, members, resolved
-from eventbraid.inference.security import context_of
-from eventbraid.inference.server_file import read_servers
-from eventbraid.inference.servers import servers_of
+from eventbraid.inference.servers.file import read_servers
+from eventbraid.inference.servers.given import servers_of
+from eventbraid.inference.servers.replicas import addresses_of, members, resolved
+from eventbraid.inference.servers.security import context_of
 
 NOTHING: dict[str, str] = {}
 PAGE = Path(__file__).parents[2] / "docs/inference.md"

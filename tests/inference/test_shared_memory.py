@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2
 
-from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.memory import SharedMemory
-from eventbraid.inference.servers import servers_of
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.servers.given import servers_of
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.kserve import Tensors
 from eventbraid.kserve.shared import FOLDER
 from eventbraid.kserve.wire import parse_answer, request_head, request_parts

@@ -19,7 +19,7 @@ from eventbraid.errors import AccessError, RequestError, ServerBusy, ServerTimeo
 from eventbraid.inference import TritonClient
 from eventbraid.inference.connect import AnyLoop
 from eventbraid.inference.retry import server_error
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
 from eventbraid.serving import EmbeddedServer
 
 ROWS = np.ones((2, 3), np.float32)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from eventbraid.serving.arriving import Arriving, to_refuse
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.budget import Budget
+from eventbraid.serving.embedded.calls.arriving import Arriving, to_refuse
+from eventbraid.serving.embedded.calls.budget import Budget
 
 
 @pytest.mark.parametrize(("slow", "refused"), [("", ""), ("a", ""), ("ab", "b"), ("abc", "c"), ("abcd", "cd")])

@@ -20,7 +20,7 @@ from networks import make_repository
 from raw_client import RawClient, message
 
 from eventbraid.serving import EmbeddedServer
-from eventbraid.serving.embedded import MOST_CALLS
+from eventbraid.serving.embedded.server import MOST_CALLS
 
 MB = 1 << 20
 MOST = 64 * MB

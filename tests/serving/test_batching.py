@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid.serving.backends.base import Request
-from eventbraid.serving.batching import Batching, take
+from eventbraid.serving.embedded.models.batching import Batching, take
 
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eventbraid.kserve.config import parse_config
-from eventbraid.serving.environment import runtime
-from eventbraid.serving.gpus import CUDA, find_gpus, place, usable_gpus, visible_gpus
+from eventbraid.serving.triton.environment import runtime
+from eventbraid.serving.triton.gpus import CUDA, find_gpus, place, usable_gpus, visible_gpus
 
 LISTING = """\
 GPU 0: NVIDIA H200 (UUID: GPU-aaaa1111-2222-3333-4444-555566667777)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventbraid.serving.installing import Step, steps
+from eventbraid.serving.triton.installing import Step, steps
 
 PIP = """
 Collecting nvidia-pytriton==0.7.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from eventbraid.serving import keeper
+from eventbraid.serving.triton import keeper
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/shm, and only there is a Triton")
 

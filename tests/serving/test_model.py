@@ -15,8 +15,8 @@ from eventbraid.kserve import ModelMetadata
 from eventbraid.kserve.config import parse_config
 from eventbraid.serving.backends.base import Reply, Request
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.model import Model
-from eventbraid.serving.repository import ModelEntry
+from eventbraid.serving.embedded.models.model import Model
+from eventbraid.serving.repository.layout import ModelEntry
 
 BATCHED = "max_batch_size: 8 dynamic_batching { }"
 

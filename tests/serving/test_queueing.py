@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from eventbraid.kserve.config import parse_config
 from eventbraid.serving.backends.base import Request
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.queueing import Queue, QueuePolicy
+from eventbraid.serving.embedded.models.queueing import Queue, QueuePolicy
 
 
 def request(priority: int = 0, since: float = 0.0, timeout: float = 0.0) -> Request:

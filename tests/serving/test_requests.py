@@ -9,7 +9,7 @@ from tritonclient.grpc import service_pb2
 
 from eventbraid.serving.backends.base import Parameter
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.requests import answer_bytes
+from eventbraid.serving.embedded.calls.requests import answer_bytes
 
 
 def kind_of(value: Parameter) -> str | None:

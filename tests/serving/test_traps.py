@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from real_triton import require_triton
 
 from eventbraid import ConfigurationError
-from eventbraid.serving.environment import triton_environment
 from eventbraid.serving.ports import free_port
-from eventbraid.serving.traps import (
+from eventbraid.serving.triton.environment import triton_environment
+from eventbraid.serving.triton.traps import (
     check_start,
     find_libraries,
     missing_libraries,

@@ -24,8 +24,8 @@ from real_triton import require_triton
 from eventbraid import ConfigurationError, ServerError
 from eventbraid.inference import TritonClient
 from eventbraid.serving import ServerTLS, TritonServer
-from eventbraid.serving.environment import triton_environment
-from eventbraid.serving.triton import free_port
+from eventbraid.serving.triton.environment import triton_environment
+from eventbraid.serving.triton.server import free_port
 
 ROWS = np.ones((2, 3), np.float32)
 

@@ -17,7 +17,7 @@ from eventbraid.serving import Repository
 from eventbraid.serving.backends.base import Reply, Request
 from eventbraid.serving.backends.python import PythonInstance
 from eventbraid.serving.emulation import parse_device
-from eventbraid.serving.wrapping import wrap
+from eventbraid.serving.triton.wrapping import wrap
 
 Call = Callable[[str, Sequence[Request], str], Sequence[Reply]]
 

@@ -15,7 +15,7 @@ from eventbraid import ConfigurationError
 from eventbraid.kserve.config import parse_config
 from eventbraid.serving import Repository
 from eventbraid.serving.emulation import parse_device
-from eventbraid.serving.wrapping import wrap
+from eventbraid.serving.triton.wrapping import wrap
 
 
 @pytest.fixture

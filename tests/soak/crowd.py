@@ -21,8 +21,8 @@ from tritonclient.utils import InferenceServerException
 
 from eventbraid.errors import ServerError
 from eventbraid.inference import TritonClient
-from eventbraid.inference.servers import Server
-from eventbraid.inference.transport import GrpcTransport
+from eventbraid.inference.servers.given import Server
+from eventbraid.inference.transport.base import GrpcTransport
 from eventbraid.testing import FaultyNetwork
 
 DEADLINE = 60.0

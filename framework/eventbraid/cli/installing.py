@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from eventbraid.cli.showing import console
-from eventbraid.serving.installing import Step
+from eventbraid.serving.triton.installing import Step
 
 __all__ = ["Installing"]
 

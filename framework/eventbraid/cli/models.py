@@ -56,7 +56,7 @@ def build(
     json: Json = None,
 ) -> None:
     """Build the models of installed packages into a repository; one that is there already is left as it is."""
-    from eventbraid.serving.building import build_models
+    from eventbraid.serving.repository.building import build_models
 
     def tell(name: str) -> None:
         console().print(f"building {name} in {into / name}")

@@ -17,7 +17,7 @@ from eventbraid.tokens import SERVER_TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from eventbraid.serving import Repository, TritonServer
-    from eventbraid.serving.embedded import Options, Serving
+    from eventbraid.serving.embedded.server import Options, Serving
 
 __all__ = ["serve"]
 
@@ -98,9 +98,9 @@ def serve(
         )
         _triton(made, folders, json)
         return
-    from eventbraid.serving.embedded import Options
+    from eventbraid.serving.embedded.calls.link import parse_bandwidth
+    from eventbraid.serving.embedded.server import Options
     from eventbraid.serving.emulation import parse_device
-    from eventbraid.serving.link import parse_bandwidth
 
     options = Options(
         port=port,
@@ -116,7 +116,7 @@ def serve(
 
 
 def _embedded(folders: list[Path], options: Options, faults: Path | None, json: Path | None) -> None:
-    from eventbraid.serving.process import serve as serve_models
+    from eventbraid.serving.embedded.process import serve as serve_models
     from eventbraid.testing import Script
 
     def ready(where: Serving, repository: Repository) -> None:
@@ -135,8 +135,8 @@ def _triton(server: TritonServer, folders: list[Path], json: Path | None) -> Non
 
     from eventbraid.cli.installing import Installing
     from eventbraid.serving import Repository
-    from eventbraid.serving.environment import TRITON, triton_environment
-    from eventbraid.serving.foreground import attend
+    from eventbraid.serving.triton.environment import TRITON, triton_environment
+    from eventbraid.serving.triton.foreground import attend
 
     Repository.open(folders)  # every fault is told before anything is installed
     with Installing() as installing:

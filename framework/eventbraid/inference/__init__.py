@@ -10,7 +10,7 @@ from eventbraid.inference.module import (
     RaggedInferenceFilter,
     RaggedInferenceProducer,
 )
-from eventbraid.inference.server import TLS, Server
+from eventbraid.inference.servers.server import TLS, Server
 from eventbraid.kserve import ModelMetadata, Tensors, TensorSpec
 
 if TYPE_CHECKING:

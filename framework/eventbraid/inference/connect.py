@@ -15,7 +15,7 @@ from eventbraid.errors import ConfigurationError
 from eventbraid.inference.client import InferenceClient, RequestOptions
 from eventbraid.inference.fallback import WithFallback
 from eventbraid.inference.local import LocalClient
-from eventbraid.inference.servers import servers_of
+from eventbraid.inference.servers.given import servers_of
 from eventbraid.inference.triton import TritonClient
 from eventbraid.job import Job
 from eventbraid.kserve import ModelMetadata, Tensors

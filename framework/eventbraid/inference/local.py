@@ -18,7 +18,7 @@ from eventbraid.inference.retry import failure
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
 from eventbraid.serving.backends.session import Session
-from eventbraid.serving.repository import Repository
+from eventbraid.serving.repository.layout import Repository
 
 __all__ = ["LocalClient"]
 

@@ -14,7 +14,7 @@ from eventbraid.errors import (
     ServerTimeout,
     ServerUnavailable,
 )
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
 
 __all__ = ["Next", "failure", "is_to_blame", "next_step", "pause", "server_error"]
 

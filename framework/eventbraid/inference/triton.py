@@ -17,18 +17,18 @@ from numpy.typing import DTypeLike, NDArray
 from eventbraid.errors import AnswerError, ConfigurationError, ServerError, ServerTimeout
 from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.coalescing import Coalesce, Coalescer
-from eventbraid.inference.discovery import Discovery
-from eventbraid.inference.endpoint import Connect
 from eventbraid.inference.gathering import end, together
-from eventbraid.inference.http2 import Http2Transport
 from eventbraid.inference.memory import SharedMemory
 from eventbraid.inference.pieces import pieces, rejoin, rows_of_a_piece
-from eventbraid.inference.pool import Pool, Serving, Wish
-from eventbraid.inference.replicas import resolved
+from eventbraid.inference.pool.discovery import Discovery
+from eventbraid.inference.pool.endpoint import Connect
+from eventbraid.inference.pool.pool import Pool, Serving, Wish
+from eventbraid.inference.pool.served import Served
 from eventbraid.inference.retry import Next, failure, is_to_blame, next_step, pause, server_error
-from eventbraid.inference.served import Served
-from eventbraid.inference.servers import Server, servers_of
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.servers.given import Server, servers_of
+from eventbraid.inference.servers.replicas import resolved
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import missing_rows, rows
 from eventbraid.kserve.tensors import protocol_type

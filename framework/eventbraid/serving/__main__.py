@@ -2,6 +2,6 @@
 
 import sys
 
-from eventbraid.serving.process import main
+from eventbraid.serving.embedded.process import main
 
 sys.exit(main())

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from scripted_peer import Line, Peer
 
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2 import Http2Transport
 
 WAY = 5.0
 """Seconds that no call of these tests takes."""

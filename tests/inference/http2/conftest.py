@@ -14,8 +14,8 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent))
 from scripted_peer import Peer
 
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.servers import Server
+from eventbraid.inference.servers.given import Server
+from eventbraid.inference.transport.http2 import Http2Transport
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import hpack
 
-from eventbraid.inference.http2.frames import PREFACE, Code, Flag, Kind, Setting, frame, settings, window_update
+from eventbraid.inference.transport.http2.frames import (
+    PREFACE,
+    Code,
+    Flag,
+    Kind,
+    Setting,
+    frame,
+    settings,
+    window_update,
+)
 
 OK = ((":status", "200"), ("content-type", "application/grpc"))
 DONE = (("grpc-status", "0"),)

@@ -11,8 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_peer import DONE, OK, message
 
-from eventbraid.inference.http2.connection import Connection
-from eventbraid.inference.http2.frames import PREFACE, Code, Flag, Kind, Setting, frame, settings, window_update
+from eventbraid.inference.transport.http2.connection import Connection
+from eventbraid.inference.transport.http2.frames import (
+    PREFACE,
+    Code,
+    Flag,
+    Kind,
+    Setting,
+    frame,
+    settings,
+    window_update,
+)
 
 SIZES = (0, 1, 100, 16384, 65535, 65536, 100_000)
 

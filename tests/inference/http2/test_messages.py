@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.inference.http2.messages import compressed, message_of, prefix
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2.messages import compressed, message_of, prefix
 
 encodings = st.sampled_from(("gzip", "deflate"))
 

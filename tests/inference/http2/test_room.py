@@ -8,8 +8,8 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import OK, Line, Peer, message
 
-from eventbraid.inference.http2 import Http2Transport, connection
-from eventbraid.inference.http2.frames import Code, Flag, Kind, Setting, frame
+from eventbraid.inference.transport.http2 import Http2Transport, connection
+from eventbraid.inference.transport.http2.frames import Code, Flag, Kind, Setting, frame
 
 FIRST_WINDOW = 65535
 DATA = bytes(range(256)) * 4096

@@ -16,9 +16,9 @@ from calls import cancelled, failure
 
 from eventbraid.errors import ServerTimeout
 from eventbraid.inference import TritonClient
-from eventbraid.inference.http2 import Http2Transport
-from eventbraid.inference.server import Server
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.servers.server import Server
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2 import Http2Transport
 
 UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 GREEK = "größer als 100 % → αβγ\n"

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 import pytest
 from scripted_peer import Peer
 
-from eventbraid.inference.http2 import sockets
-from eventbraid.inference.http2.sockets import Address, addresses_of, connected_socket, reason
+from eventbraid.inference.transport.http2 import sockets
+from eventbraid.inference.transport.http2.sockets import Address, addresses_of, connected_socket, reason
 
 
 def of(address: str) -> Address:

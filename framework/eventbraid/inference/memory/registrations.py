@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from eventbraid.errors import ServerError
 from eventbraid.inference.memory.pool import Pool
 from eventbraid.inference.memory.regions import Region, is_ours
-from eventbraid.inference.transport import TransportError
+from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve.shared import FOLDER, register_request
 from eventbraid.kserve.wire import protocol
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eventbraid.errors import ConfigurationError, need_extra
 from eventbraid.kserve import Tensors
-from eventbraid.serving.checking import load_fault
+from eventbraid.serving.repository.checking import load_fault
 
 __all__ = ["Session", "gpus_here"]
 

@@ -265,7 +265,7 @@ class Logger:
     """Lines of a model in the server's log."""
 
     INFO, WARNING, ERROR, VERBOSE = range(4)
-    _log: ClassVar = logging.getLogger("eventbraid.serving.model")
+    _log: ClassVar = logging.getLogger("eventbraid.serving.embedded.models.model")
     _levels: ClassVar = {0: logging.INFO, 1: logging.WARNING, 2: logging.ERROR, 3: logging.DEBUG}
 
     @classmethod

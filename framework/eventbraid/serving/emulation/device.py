@@ -14,11 +14,11 @@ from pydantic import ByteSize
 from eventbraid.errors import ConfigurationError
 from eventbraid.kserve import ModelMetadata
 from eventbraid.serving.backends.base import Instance
-from eventbraid.serving.batching import Batching
+from eventbraid.serving.embedded.models.batching import Batching
+from eventbraid.serving.embedded.models.instances import places
 from eventbraid.serving.emulation.clock import Clock
 from eventbraid.serving.emulation.instance import Emulated, Zeros
 from eventbraid.serving.emulation.spec import DeviceSpec
-from eventbraid.serving.instances import places
 
 __all__ = ["Device", "gpus_of", "model_bytes", "need_memory"]
 

@@ -1,0 +1,1 @@
+"""Servers as users name them, and the way to them."""

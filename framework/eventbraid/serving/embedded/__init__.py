@@ -1,0 +1,1 @@
+"""The embedded server, for development: the KServe v2 protocol in a process of its own."""

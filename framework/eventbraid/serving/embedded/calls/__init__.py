@@ -1,0 +1,1 @@
+"""From the calls of clients to the models, and back: within bounds."""

@@ -1,0 +1,1 @@
+"""The models of the embedded server: loaded, waited for, executed and counted."""

@@ -1,0 +1,1 @@
+"""The real Triton: installed, started, kept and stopped."""
