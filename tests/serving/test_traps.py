@@ -22,6 +22,7 @@ from eventbraid.serving.triton.traps import (
     platform_fault,
     port_faults,
     room_fault,
+    shared_bytes,
 )
 
 LISTING = """
@@ -115,3 +116,18 @@ def test_a_stub_without_its_libraries_is_a_fault_that_names_them() -> None:
     stub = found.stub.parents[1] / other / found.stub.name
     with pytest.raises(ConfigurationError, match=rf"needs libpython{other}.so.1.0 .*Triton would hang"):
         check_start(found.binary, stub, found.variables(), {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("free", "instances", "each"),
+    [
+        (24 * 2**30, 3, 16 * 2**20),
+        (64 * 2**20, 4, 4 * 2**20),
+        (10 * 2**20, 4, 2**20),
+        (0, 4, 2**20),
+        (24 * 2**30, 0, 16 * 2**20),
+        (50 * 2**20, 3, 4 * 2**20),
+    ],
+)
+def test_an_instance_starts_with_ample_shared_memory_where_there_is_room(free: int, instances: int, each: int) -> None:
+    assert shared_bytes(free, instances) == each

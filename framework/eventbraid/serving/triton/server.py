@@ -22,7 +22,7 @@ from eventbraid.serving.ports import free_port, reached
 from eventbraid.serving.repository.layout import ModelEntry, Repository
 from eventbraid.serving.triton import keeper
 from eventbraid.serving.triton.environment import TritonEnvironment, triton_environment
-from eventbraid.serving.triton.traps import check_start
+from eventbraid.serving.triton.traps import SHARED, check_start, shared_bytes
 from eventbraid.serving.triton.wrapping import wrap
 
 __all__ = ["TritonServer", "free_port"]
@@ -159,6 +159,7 @@ class TritonServer:
     def _command(self, found: TritonEnvironment) -> list[str]:
         assert self._folder is not None
         regions = f"{self._folder.name}-"
+        region_bytes = shared_bytes(shutil.disk_usage(SHARED).free, self._instances)
         keep = [sys.executable, "-I", keeper.__file__, f"--folder={self._folder}", f"--log={self._folder / 'log'}"]
         keep += ["--echo"] if self._echo else []
         return [
@@ -166,6 +167,7 @@ class TritonServer:
             f"--model-repository={self._folder / 'models'}",
             f"--backend-directory={self._folder / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={regions}",
+            f"--backend-config=python,shm-default-byte-size={region_bytes}",
             f"--exit-timeout-secs={DRAIN_SECONDS}",
             *(f"--allow-{name}={str(name in self.ports).lower()}" for name in ("grpc", "http", "metrics")),
             *(f"--{name}-address=127.0.0.1" for name in self.ports),

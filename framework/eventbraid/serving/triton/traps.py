@@ -15,13 +15,25 @@ from typing import Final
 from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.serving.ports import in_use
 
-__all__ = ["check_start", "find_libraries", "missing_libraries", "platform_fault", "port_faults", "room_fault"]
+__all__ = [
+    "SHARED",
+    "check_start",
+    "find_libraries",
+    "missing_libraries",
+    "platform_fault",
+    "port_faults",
+    "room_fault",
+    "shared_bytes",
+]
 
 SUBJECT: Final = "triton"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 SHARED: Final = Path("/dev/shm")
 SHARED_BYTES: Final = 2**20
-"""Of shared memory that each instance of a model takes at its start; with its requests it grows."""
+"""Of shared memory that each instance of a model takes at least at its start; with its requests it grows."""
+AMPLE_BYTES: Final = 16 * 2**20
+"""Of it that an instance is given where there is room: while it grows under load, Triton's Python back end may
+crash, and the whole server with it (triton-inference-server/server, issue 8882)."""
 LIBRARY_FOLDERS: Final = (
     sysconfig.get_config_var("LIBDIR") or "",
     f"{sys.base_prefix}/lib",
@@ -104,6 +116,11 @@ def room_fault(free: int, instances: int) -> Fault | None:
     needed = instances * SHARED_BYTES >> 20
     what = f"has room for {free >> 20} MiB, and the models need {needed}: {SHARED_BYTES >> 20} for each instance"
     return Fault(str(SHARED), what, "make it larger (docker run --shm-size=1g), or remove what others left there")
+
+
+def shared_bytes(free: int, instances: int) -> int:
+    """Bytes of shared memory with which each instance starts: all together take at most a quarter of what is free."""
+    return min(AMPLE_BYTES, max(SHARED_BYTES, free // (4 * max(instances, 1)) // SHARED_BYTES * SHARED_BYTES))
 
 
 def _listing(file: Path, variables: Mapping[str, str]) -> str:
