@@ -11,11 +11,11 @@ from calls import ask, asked_of, cancelled, failure
 from certificates import Authority
 from scripted_peer import Peer
 
+from eventbraid.http2.frames import Code, Kind, Setting
 from eventbraid.inference.servers import security
 from eventbraid.inference.servers.server import TLS, Server
 from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.inference.transport.http2 import transport as module
-from eventbraid.inference.transport.http2.frames import Code, Kind, Setting
 
 
 @pytest.fixture(scope="module")
