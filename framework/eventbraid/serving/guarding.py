@@ -53,5 +53,5 @@ def tls_of(certificate: str | Path | None, key: str | Path | None, clients: str 
 
 
 def interceptors(token: str) -> list[Any]:
-    """What a grpc.aio server needs to ask for the token; nothing where it is empty."""
+    """The interceptors of a server that ask for the token; none where it is empty."""
     return [guard(check_token(token, "--token") or "", NO_TOKEN)] if token else []

@@ -24,7 +24,7 @@ EXTENSIONS: Final = ("statistics", "model_repository", "model_configuration", "p
 
 
 class Service:
-    """Answers the calls; `register` adds it to a grpc.aio server."""
+    """Answers the calls; `register` adds it to a server."""
 
     def __init__(self, models: Models, budget: Budget, link: Link) -> None:
         self._models = models
