@@ -80,6 +80,15 @@ class Handlers:
         await context.write(request)
         await context.write(b"again")
 
+    async def both(self, requests: AsyncIterator[bytes], context: Any) -> None:
+        """Writes its first answer, for which there is no room, and reads on."""
+        writing = asyncio.ensure_future(context.write(await anext(requests)))
+        await asyncio.sleep(0)
+        self.began.set()
+        self.seen["second"] = await anext(requests)
+        self.go_on.set()
+        await writing
+
     async def sum(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
         return b"%d" % sum([int(each) async for each in requests])
 
@@ -99,6 +108,7 @@ class Running:
                 **{name: unary(getattr(handlers, name)) for name in ("echo", "wait", "fail", "abort", "refuse")},
                 "number": number,
                 "count": stream(handlers.count),
+                "both": stream(handlers.both),
                 "large": grpc.unary_stream_rpc_method_handler(handlers.large),
                 "written": grpc.unary_stream_rpc_method_handler(handlers.written),
                 "sum": grpc.stream_unary_rpc_method_handler(handlers.sum),
@@ -211,6 +221,15 @@ async def test_the_requests_of_a_stream_are_answered_as_they_come(running: Runni
     await call.done_writing()
     assert await call.read() is grpc.aio.EOF
     assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_is_read_while_its_answers_wait_for_room(running: Running) -> None:
+    async with RawClient(running.address, window=0) as client:
+        stream = client.call("both")
+        await client.send(stream, message(b"first"))
+        await asyncio.wait_for(running.handlers.began.wait(), 5)
+        await client.send(stream, message(b"second"), end=True)
+        await asyncio.wait_for(running.handlers.go_on.wait(), 5)
 
 
 async def test_a_stream_of_requests_has_one_answer(running: Running) -> None:

@@ -40,7 +40,7 @@ class Call(Stream):
 
     __slots__ = (
         "_callbacks",
-        "_waiter",
+        "_waiters",
         "began",
         "connection",
         "fields",
@@ -82,7 +82,7 @@ class Call(Stream):
         self.timer: asyncio.TimerHandle | None = None
         self.until: float | None = None
         self.write_message: Callable[[Any], bytes] = bytes
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._callbacks: list[Callable[[Any], object]] = []
 
     # What handlers and interceptors ask for.
@@ -140,17 +140,18 @@ class Call(Stream):
         return message
 
     async def wait(self) -> None:
-        """Until something has changed."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        """Until something has changed; who reads requests and who sends answers may both wait."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
 
     def wake(self) -> None:
         """Something has changed."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def ended(self) -> None:
         """All is over: tell who wanted to know."""
