@@ -75,7 +75,7 @@ async def test_large_messages_go_over_tls(peer: Peer, transport: Http2Transport)
     assert await asyncio.gather(*asked) == [data] * 3
 
 
-@pytest.mark.parametrize(("way", "within"), [("cancel", 5.0), ("deadline", 0.2)])
+@pytest.mark.parametrize(("way", "within"), [("cancel", 5.0), ("deadline", 1.0)])
 async def test_a_server_that_reads_nothing_is_written_no_more_than_it_takes(
     peer: Peer, transport: Http2Transport, way: str, within: float
 ) -> None:
@@ -85,10 +85,11 @@ async def test_a_server_that_reads_nothing_is_written_no_more_than_it_takes(
     line.answer(stream)
     await first
     asked = [ask(transport, bytes(20_000_000), within) for _ in range(3)]
-    await asyncio.wait(asked, timeout=0.05)
     made = transport._connection
     assert made is not None
-    assert made._paused
+    async with asyncio.timeout(5):
+        while not made._paused:
+            await asyncio.sleep(0)
     assert sum(len(part) for stream in made._streams.values() for part in stream.body) > 40_000_000
     for each in asked:
         if way == "cancel":
