@@ -77,7 +77,7 @@ async def test_large_messages_go_over_tls(peer: Peer, transport: Http2Transport)
 
 @pytest.mark.parametrize(("way", "within"), [("cancel", 5.0), ("deadline", 1.0)])
 async def test_a_server_that_reads_nothing_is_written_no_more_than_it_takes(
-    peer: Peer, transport: Http2Transport, way: str, within: float
+    peer: Peer, transport: Http2Transport, way: str, within: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, stream, first = await asked_of(peer, transport)
     line.set(Setting.INITIAL_WINDOW_SIZE, 1 << 30)
@@ -87,9 +87,15 @@ async def test_a_server_that_reads_nothing_is_written_no_more_than_it_takes(
     asked = [ask(transport, bytes(20_000_000), within) for _ in range(3)]
     made = transport._connection
     assert made is not None
-    async with asyncio.timeout(5):
-        while not made._paused:
-            await asyncio.sleep(0)
+    paused, pause = asyncio.Event(), made.pause_writing
+
+    def note() -> None:
+        pause()
+        paused.set()
+
+    monkeypatch.setattr(made, "pause_writing", note)
+    if not made._paused:
+        await asyncio.wait_for(paused.wait(), 5)
     assert sum(len(part) for stream in made._streams.values() for part in stream.body) > 40_000_000
     for each in asked:
         if way == "cancel":
