@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eventbraid.certificates import load_certificates
-from eventbraid.errors import ConfigurationError, need_extra
+from eventbraid.errors import ConfigurationError
 from eventbraid.tokens import check_token, guard
 
 __all__ = ["ServerTLS", "interceptors", "tls_of"]
@@ -32,14 +32,15 @@ class ServerTLS:
             return ["--grpc-use-ssl=true", *own]
         return ["--grpc-use-ssl-mutual=true", *own, f"--grpc-root-cert={self.clients}"]
 
-    def credentials(self) -> Any:
-        """gRPC's credentials for it; raises `ConfigurationError` with every fault of the files."""
+    def context(self) -> ssl.SSLContext:
+        """The security of a server's connections; raises `ConfigurationError` with every fault of the files."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         load_certificates(context, roots=self.clients, certificate=self.certificate, key=self.key, subject="serve")
-        grpc = need_extra("grpc", "inference", "serving models")
-        pair = Path(self.key).read_bytes(), Path(self.certificate).read_bytes()
-        roots = None if self.clients is None else Path(self.clients).read_bytes()
-        return grpc.ssl_server_credentials([pair], roots, self.clients is not None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["h2"])
+        if self.clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
 
 def tls_of(certificate: str | Path | None, key: str | Path | None, clients: str | Path | None) -> ServerTLS | None:
@@ -52,5 +53,5 @@ def tls_of(certificate: str | Path | None, key: str | Path | None, clients: str 
 
 
 def interceptors(token: str) -> list[Any]:
-    """What a grpc.aio server needs to ask for the token; nothing where it is empty."""
+    """The interceptors of a server that ask for the token; none where it is empty."""
     return [guard(check_token(token, "--token") or "", NO_TOKEN)] if token else []

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import hpack
 
-from eventbraid.inference.transport.http2.frames import (
+from eventbraid.http2.frames import (
     PREFACE,
     Code,
     Flag,

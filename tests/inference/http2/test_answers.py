@@ -13,8 +13,8 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import DONE, OK, Fields, Peer, message
 
+from eventbraid.http2.frames import Code, Flag, Kind, Setting, frame, head
 from eventbraid.inference.transport.http2 import Http2Transport
-from eventbraid.inference.transport.http2.frames import Code, Flag, Kind, Setting, frame, head
 
 
 async def test_a_call_is_answered(peer: Peer, transport: Http2Transport) -> None:

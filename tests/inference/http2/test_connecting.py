@@ -10,11 +10,11 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import Peer
 
+from eventbraid.http2.frames import Code, Kind, frame, settings
 from eventbraid.inference.servers import security
 from eventbraid.inference.servers.given import Server
 from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.inference.transport.http2 import transport as module
-from eventbraid.inference.transport.http2.frames import Code, Kind, frame, settings
 
 
 def transport_to(address: str) -> Http2Transport:

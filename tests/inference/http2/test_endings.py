@@ -10,10 +10,10 @@ import pytest
 from calls import ask, asked_of, failure
 from scripted_peer import OK, Line, Peer, message
 
+from eventbraid.http2.frames import Code, Kind, Setting, frame
 from eventbraid.inference.transport.base import TransportError
 from eventbraid.inference.transport.http2 import Http2Transport
 from eventbraid.inference.transport.http2.connection import Stream
-from eventbraid.inference.transport.http2.frames import Code, Kind, Setting, frame
 
 EVERY_STREAM = (1 << 31) - 1
 

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.inference.transport.http2.fields import (
-    MOST_KNOWN,
-    NO_TABLE,
-    Decoder,
-    literal,
-    request_fields,
-    status_of,
-    timeout_field,
-)
-from eventbraid.inference.transport.http2.frames import FrameError
+from eventbraid.http2.blocks import MOST_KNOWN, NO_TABLE, Decoder, literal
+from eventbraid.http2.frames import FrameError
+from eventbraid.inference.transport.http2.fields import request_fields, status_of, timeout_field
 
 names = st.from_regex(r"[a-z0-9._-]{1,200}", fullmatch=True)
 values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=300)

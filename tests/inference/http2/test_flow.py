@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_peer import DONE, OK, message
 
-from eventbraid.inference.transport.http2.connection import Connection
-from eventbraid.inference.transport.http2.frames import (
+from eventbraid.http2.frames import (
     PREFACE,
     Code,
     Flag,
@@ -22,6 +21,7 @@ from eventbraid.inference.transport.http2.frames import (
     settings,
     window_update,
 )
+from eventbraid.inference.transport.http2.connection import Connection
 
 SIZES = (0, 1, 100, 16384, 65535, 65536, 100_000)
 

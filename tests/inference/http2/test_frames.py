@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventbraid.inference.transport.http2.frames import (
+from eventbraid.http2.frames import (
     FRAME_BYTES,
     LARGEST_FRAME,
     Code,

@@ -8,8 +8,8 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import OK, Line, Peer, message
 
+from eventbraid.http2.frames import Code, Kind, Setting, frame
 from eventbraid.inference.transport.http2 import Http2Transport
-from eventbraid.inference.transport.http2.frames import Code, Kind, Setting, frame
 
 TOO_LATE = ("DEADLINE_EXCEEDED", "Deadline Exceeded")
 

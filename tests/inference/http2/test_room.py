@@ -8,8 +8,10 @@ import pytest
 from calls import ask, asked_of, cancelled, failure
 from scripted_peer import OK, Line, Peer, message
 
-from eventbraid.inference.transport.http2 import Http2Transport, connection
-from eventbraid.inference.transport.http2.frames import Code, Flag, Kind, Setting, frame
+from eventbraid.http2 import connection
+from eventbraid.http2.frames import Code, Flag, Kind, Setting, frame
+from eventbraid.inference.transport.http2 import Http2Transport
+from eventbraid.inference.transport.http2.connection import LAST_STREAM
 
 FIRST_WINDOW = 65535
 DATA = bytes(range(256)) * 4096
@@ -245,10 +247,10 @@ async def test_streams_that_run_out_make_a_new_connection(peer: Peer, transport:
     line, stream, first = await asked_of(peer, transport)
     old = transport._connection
     assert old is not None
-    old._next = connection.LAST_STREAM
+    old._next = LAST_STREAM
     last = ask(transport, b"last")
     request = await line.request()
-    assert request.stream == connection.LAST_STREAM
+    assert request.stream == LAST_STREAM
     fresh_line, fresh_stream, fresh = await asked_of(peer, transport)
     fresh_line.answer(fresh_stream, b"fresh")
     assert await fresh == b"fresh"

@@ -31,6 +31,8 @@ OPTIONS: Final = (
 )
 
 
+CUT_OFF: Final = ("Socket closed", "Connection reset")
+"""What gRPC says where a server closes a connection at once, as it does where it turns down a certificate."""
 LARGE: Final = 1 << 20
 """Bytes from which parts are joined beside the event loop."""
 
@@ -117,7 +119,7 @@ class GrpcTransport:
         """What a call failed with; where no connection was made because of its security, that in words."""
         if code == "UNAVAILABLE" and details.startswith("failed to connect"):
             fault = handshake_fault(details)
-            if not fault and "Socket closed" in details:
+            if not fault and any(each in details for each in CUT_OFF):
                 fault = await refusal(self._server)
             if fault:
                 return TransportError("UNAUTHENTICATED", fault)

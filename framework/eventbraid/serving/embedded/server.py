@@ -1,4 +1,4 @@
-"""The embedded server: the KServe v2 protocol over grpc.aio. For development, not production."""
+"""The embedded server: the KServe v2 protocol over gRPC. For development, not production."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from eventbraid.errors import ConfigurationError, Fault, need_extra
+from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.serving.backends.base import Instance
 from eventbraid.serving.backends.session import gpus_here
 from eventbraid.serving.embedded.calls.budget import Budget, half_of_memory
-from eventbraid.serving.embedded.calls.gate import gate
 from eventbraid.serving.embedded.calls.link import Link
 from eventbraid.serving.embedded.calls.service import Service
 from eventbraid.serving.embedded.calls.standard import Health, reflect
+from eventbraid.serving.embedded.http2 import Http2Server
 from eventbraid.serving.embedded.metrics import metrics
 from eventbraid.serving.embedded.models.loaded import Make, Models, cpu_maker, makers
 from eventbraid.serving.emulation import DeviceSpec
@@ -92,23 +92,22 @@ async def serving(repository: Repository, options: Options, disturbers: Sequence
 
     `disturbers` are gRPC's interceptors of those calls that are let in.
     """
-    grpc = need_extra("grpc", "inference", "serving models")
     models = Models(repository, _maker(repository, options))
     budget = Budget(options.most_memory)
     await models.start()
     try:
         with metrics(models, options.metrics_port) as metrics_port:
-            server = grpc.aio.server(
-                options=_channel_options(options.most_memory),
-                interceptors=[gate(budget), *interceptors(options.token), *disturbers],
-                maximum_concurrent_rpcs=MOST_CALLS,
+            server = Http2Server(
+                budget,
+                [*interceptors(options.token), *disturbers],
+                most_message=min(MOST_MESSAGE, options.most_memory),
+                most_calls=MOST_CALLS,
             )
             Service(models, budget, Link(options.latency, options.bandwidth)).register(server)
             health = Health(server)
             reflect(server)
-            bound = _bind(server, options)
             await health.begin()
-            await server.start()
+            bound = await _bind(server, options)
             try:
                 yield Serving(bound, metrics_port)
             finally:
@@ -136,23 +135,10 @@ def _maker(repository: Repository, options: Options) -> Make:
     return make
 
 
-def _channel_options(most_memory: int) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_send_message_length", -1),
-        ("grpc.max_receive_message_length", min(MOST_MESSAGE, most_memory)),
-        # Two servers on one port would share its requests at random.
-        ("grpc.so_reuseport", 0),
-    ]
-
-
-def _bind(server: Any, options: Options) -> int:
-    where = f"127.0.0.1:{options.port}"
+async def _bind(server: Http2Server, options: Options) -> int:
+    secure = None if options.tls is None else options.tls.context()
     try:
-        if options.tls is None:
-            bound: int = server.add_insecure_port(where)
-        else:
-            bound = server.add_secure_port(where, options.tls.credentials())
-    except RuntimeError as error:
+        return await server.start(options.port, secure)
+    except OSError as error:
         what = f"port {options.port} cannot be used: is another server running there?"
         raise ConfigurationError(what, "serve") from error
-    return bound

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection, from the client's side: streams, flow control, and how it ends."""
+"""One HTTP/2 connection, from the client's side: its calls, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,44 +6,31 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
-from eventbraid.inference.transport.base import TransportError
-from eventbraid.inference.transport.http2.fields import NO_TABLE, Decoder, reset_status, status_of, timeout_field
-from eventbraid.inference.transport.http2.frames import (
-    FRAME_BYTES,
+from eventbraid.http2 import connection as http2
+from eventbraid.http2.blocks import NO_TABLE, Decoder
+from eventbraid.http2.frames import (
     LARGEST_FRAME,
-    LARGEST_WINDOW,
     PREFACE,
     Code,
     Flag,
     FrameError,
     Kind,
-    Reader,
     Setting,
     code_of,
     foreign,
-    frame,
     goodbye,
     head,
     headers,
-    settings,
-    settings_of,
-    unpadded,
     wants_tls,
     window_update,
-    word,
 )
+from eventbraid.inference.transport.base import TransportError
+from eventbraid.inference.transport.http2.fields import reset_status, status_of, timeout_field
 
 __all__ = ["Answer", "Connection", "Stream", "Unseen", "too_late"]
 
-WINDOW: Final = 1 << 30
-"""Bytes that the server may send before it hears from us; what is in flight is bounded by the requests."""
-FIRST_WINDOW: Final = 65535
-BURST: Final = 1 << 20
-"""Bytes that are written before the event loop has a turn."""
-LARGEST_BLOCK: Final = 1 << 20
-"""Of the fields of an answer as they come."""
 LAST_STREAM: Final = (1 << 31) - 1
 Answer = tuple[dict[str, str], Sequence[bytes | memoryview]]
 """Fields and message, in parts."""
@@ -53,23 +40,18 @@ class Unseen(TransportError):
     """The server has not begun with the call: it may be made again, whatever it does."""
 
 
-class Stream:
+class Stream(http2.Stream):
     """A call on its way."""
 
-    __slots__ = ("answer", "body", "chunks", "fields", "granted", "number", "timer", "until", "window")
+    __slots__ = ("answer", "chunks", "fields", "timer", "until")
 
     def __init__(self, number: int, window: int, until: float, answer: asyncio.Future[None]) -> None:
-        self.number = number
-        self.window = window
+        super().__init__(number, window)
         self.until = until
         """Its deadline, of the monotonic clock."""
         self.answer = answer
-        self.body: deque[memoryview] = deque()
-        """What is still to be sent."""
         self.fields: dict[str, str] = {}
         self.chunks: list[bytes | memoryview] = []
-        self.granted = 0
-        """Bytes of those for which the server has been given new room."""
         self.timer: asyncio.TimerHandle | None = None
 
     def fail(self, error: TransportError) -> None:
@@ -80,91 +62,38 @@ class Stream:
             error = too_late()  # the server saw it first
         self.answer.set_exception(error)
 
-    def __repr__(self) -> str:
-        return f"Stream({self.number})"
 
-
-class Connection(asyncio.Protocol):
+class Connection(http2.Connection[Stream]):
     """Calls over one connection, until it is lost or the server asks to go."""
 
+    other = "the server"
+
     def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._transport: asyncio.Transport | None = None
-        self._streams: dict[int, Stream] = {}
+        super().__init__()
         self._next = 1
-        self._reader = Reader()
         self._decoder = Decoder()
-        self._block: tuple[int, int, bytes] | None = None
-        """Stream, flags and what is there of a header block that goes on in another frame."""
-        self._out: list[bytes | memoryview] = []
-        self._flushing = False
-        self._sending: deque[Stream] = deque()
-        """Streams whose body waits for room."""
-        self._paused = False
-        self._window = FIRST_WINDOW
-        self._stream_window = FIRST_WINDOW
-        self._largest_frame = FRAME_BYTES
         self._most_streams = LAST_STREAM
-        self._granted = 0
-        """Bytes of DATA for which the server has been given new room."""
         self._waiting: deque[asyncio.Future[None]] = deque()
         """Calls that wait until the server takes another one."""
         self._called = 0
         """Calls whose turn it is, but that have not begun yet."""
-        self.greeted: asyncio.Future[None] = loop.create_future()
+        self.greeted: asyncio.Future[None] = self._loop.create_future()
         """Done when the server has shown that it speaks HTTP/2; an error where it is lost before."""
-        self.closed: asyncio.Future[None] = loop.create_future()
-        self.leaving = ""
-        """Why no new call may start here; empty while one may."""
-
-    def __repr__(self) -> str:
-        return f"Connection({len(self._streams)} streams{', ' + self.leaving if self.leaving else ''})"
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the server."""
-        self._transport = cast("asyncio.Transport", transport)
-        if self.leaving:  # given up while it was made
-            self._transport.abort()
-            return
-        self._transport.set_write_buffer_limits(high=BURST)
         ours: dict[int, int] = {
             Setting.ENABLE_PUSH: 0,
-            Setting.INITIAL_WINDOW_SIZE: WINDOW,
+            Setting.INITIAL_WINDOW_SIZE: http2.WINDOW,
             Setting.MAX_FRAME_SIZE: LARGEST_FRAME,
         }
-        self._transport.write(PREFACE + settings(ours) + window_update(0, WINDOW - FIRST_WINDOW))
-
-    def data_received(self, data: bytes) -> None:
-        """Take frames."""
-        try:
-            for kind, flags, number, payload in self._reader.feed(data):
-                if kind == Kind.DATA and self._block is None:
-                    stream = self._streams.get(number)
-                    if stream is None:
-                        self._check_was_made(number)
-                        continue
-                    if payload:
-                        stream.chunks.append(payload)
-                    if flags & Flag.END_STREAM:
-                        self._finish(stream)
-                else:
-                    self._take(kind, flags, number, bytes(payload))
-            if self._reader.consumed - self._granted > WINDOW // 4:
-                self._grant()
-        except FrameError as error:
-            self._give_up(f"the server does not speak HTTP/2 as it should: {error}")
-
-    def pause_writing(self) -> None:
-        """The transport has enough to write."""
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        """It may have more."""
-        self._paused = False
-        self._flush_soon()
+        if self.leaving:  # given up while it was made
+            self._transport = transport  # type: ignore[assignment]  # the one of a socket
+            transport.abort()  # type: ignore[attr-defined]
+            return
+        self._greet(transport, PREFACE, ours)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what is on its way."""
@@ -214,7 +143,7 @@ class Connection(asyncio.Protocol):
             block = NO_TABLE + block
         length = sum(len(part) for part in body)
         self._out.append(headers(stream.number, block, self._largest_frame))
-        if length <= min(self._largest_frame, self._window, stream.window) and not self._paused:
+        if self._fits(stream, length):
             self._window -= length
             stream.window -= length
             self._out += (head(Kind.DATA, Flag.END_STREAM, stream.number, length), *body)
@@ -235,43 +164,24 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             await self.closed
 
-    # Frames.
+    # What comes.
 
-    def _take(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        if self._block is not None and kind != Kind.CONTINUATION:
-            raise FrameError("a header block is interrupted")
-        if kind == Kind.HEADERS:
-            block = unpadded(flags, payload)
-            if flags & Flag.END_HEADERS:
-                self._headers(number, flags, block)
-            else:
-                self._block = (number, flags, block)
-        elif kind == Kind.CONTINUATION:
-            if self._block is None or self._block[0] != number:
-                raise FrameError("a header block goes on that has not begun")
-            _, first_flags, block = self._block
-            self._block = (number, first_flags, block + payload)
-            if len(block) + len(payload) > LARGEST_BLOCK:
-                raise FrameError("a header block does not end")
-            if flags & Flag.END_HEADERS:
-                self._block = None
-                self._headers(number, first_flags, block + payload)
-        elif kind == Kind.WINDOW_UPDATE:
-            self._more_room(number, word(payload) & 0x7FFFFFFF)
-        elif kind == Kind.SETTINGS:
-            if not flags & Flag.ACK:
-                self._settings(settings_of(payload))
-        elif kind == Kind.PING:
-            if len(payload) != 8:
-                raise FrameError(f"a PING has {len(payload)} bytes")
-            if not flags & Flag.ACK:
-                self._write(frame(Kind.PING, Flag.ACK, 0, payload))
-        elif kind == Kind.RST_STREAM:
-            self._was_reset(number, word(payload))
-        elif kind == Kind.GOAWAY:
-            self._go_away(payload)
-        elif kind == Kind.PUSH_PROMISE:
-            raise FrameError("it pushes what nobody asked for")
+    def _data(self, number: int, payload: bytes | memoryview, *, last: bool) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            self._check_was_made(number)
+            return
+        if payload:
+            stream.chunks.append(payload)
+        if last:
+            self._finish(stream)
+
+    def _grant_streams(self) -> None:
+        for stream in self._streams.values():
+            received = sum(map(len, stream.chunks))
+            if received > stream.granted:
+                self._write(window_update(stream.number, received - stream.granted))
+                stream.granted = received
 
     def _headers(self, number: int, flags: int, block: bytes) -> None:
         fields = self._decoder.decode(block)  # also of a stream that is forgotten: the memory of both must agree
@@ -300,29 +210,11 @@ class Connection(asyncio.Protocol):
         elif not stream.answer.done():
             stream.answer.set_result(None)
 
-    def _settings(self, values: dict[int, int]) -> None:
-        window = values.get(Setting.INITIAL_WINDOW_SIZE)
-        if window is not None:
-            change, self._stream_window = window - self._stream_window, window
-            for stream in self._streams.values():
-                stream.window += change
-                check_window(stream.window)
-        self._largest_frame = min(values.get(Setting.MAX_FRAME_SIZE, self._largest_frame), LARGEST_FRAME)
+    def _settled(self, values: dict[int, int]) -> None:
         self._most_streams = values.get(Setting.MAX_CONCURRENT_STREAMS, self._most_streams)
         if not self.greeted.done():
             self.greeted.set_result(None)
-        self._write(frame(Kind.SETTINGS, Flag.ACK, 0))
         self._wake()
-
-    def _more_room(self, number: int, more: int) -> None:
-        if number == 0:
-            self._window += more
-            check_window(self._window)
-        elif (stream := self._streams.get(number)) is not None:
-            stream.window += more
-            check_window(stream.window)
-        if self._sending:
-            self._flush_soon()
 
     def _was_reset(self, number: int, code: int) -> None:
         stream = self._streams.get(number)
@@ -343,94 +235,21 @@ class Connection(asyncio.Protocol):
         self._wake()
         self._close_if_left()
 
-    # What is written.
-
-    def _write(self, *parts: bytes | memoryview) -> None:
-        self._out += parts
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        """Write once all that is put together in one turn of the loop."""
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        parts, self._out = self._out, []
-        bodies = self._bodies() if self._sending else ()
-        if self._transport is not None and not self._transport.is_closing():
-            if bodies:
-                self._transport.writelines([*parts, *bodies[:-1]])
-                # Not all at once: asyncio's writelines before 3.12.9 and 3.13.2 never says that its buffer is full.
-                self._transport.write(bodies[-1])
-            elif parts:
-                self._transport.write(b"".join(parts))
-        self._close_if_left()
-
-    def _bodies(self) -> list[bytes | memoryview]:
-        """DATA of the bodies that wait, each stream in turn; what is left when this has its bound waits for a turn."""
-        parts: list[bytes | memoryview] = []
-        budget, without_room = BURST, 0
-        while without_room < len(self._sending) and self._window > 0 and not self._paused:
-            if budget <= 0:
-                self._flush_soon()
-                break
-            stream = self._sending.popleft()
-            if stream.number not in self._streams:
-                continue
-            sent = self._body(stream, budget, parts)
-            without_room = 0 if sent else without_room + 1
-            budget -= sent
-            if stream.body:
-                self._sending.append(stream)
-        return parts
-
-    def _body(self, stream: Stream, most: int, parts: list[bytes | memoryview]) -> int:
-        """Add DATA frames of a stream until its body or the room for it ends; the bytes of that."""
-        sent, body = 0, stream.body
-        while body and (room := min(self._largest_frame, self._window, stream.window, most - sent)) > 0:
-            place = len(parts)
-            left = room
-            while body and left:
-                part = body.popleft()
-                if len(part) > left:
-                    body.appendleft(part[left:])
-                    part = part[:left]
-                parts.append(part)
-                left -= len(part)
-            length = room - left
-            parts.insert(place, head(Kind.DATA, 0 if body else Flag.END_STREAM, stream.number, length))
-            self._window -= length
-            stream.window -= length
-            sent += length
-        return sent
-
-    def _grant(self) -> None:
-        """Give the server as much room as it has used, on the connection and on each stream."""
-        self._write(window_update(0, self._reader.consumed - self._granted))
-        self._granted = self._reader.consumed
-        for stream in self._streams.values():
-            received = sum(map(len, stream.chunks))
-            if received > stream.granted:
-                self._write(window_update(stream.number, received - stream.granted))
-                stream.granted = received
-
     # How it ends.
 
     def _expired(self, stream: Stream) -> None:
         self._forget(stream, Code.CANCEL)
         stream.fail(too_late())
 
-    def _forget(self, stream: Stream, code: int | None = None) -> None:
+    def _forget(self, stream: Stream, code: Code | None = None) -> None:
         """A call is over; with a code the server is told."""
         if self._streams.pop(stream.number, None) is None:
             return
         if stream.timer is not None:
             stream.timer.cancel()
         stream.body.clear()
-        if code is not None and not self.closed.done():
-            self._write(frame(Kind.RST_STREAM, 0, stream.number, code.to_bytes(4, "big")))
+        if code is not None:
+            self._reset(stream.number, code)
         self._wake()
         self._close_if_left()
 
@@ -464,11 +283,6 @@ class Connection(asyncio.Protocol):
         if self.leaving and not self._streams and self._transport is not None and not self._flushing:
             self._transport.close()
 
-    def _give_up(self, why: str) -> None:
-        self._end(why)
-        if self._transport is not None:
-            self._transport.abort()
-
     def _end(self, why: str) -> None:
         self.leaving = self.leaving or why
         if not self.greeted.done():
@@ -487,9 +301,3 @@ class Connection(asyncio.Protocol):
 def too_late() -> TransportError:
     """The deadline of a call has passed."""
     return TransportError("DEADLINE_EXCEEDED", "Deadline Exceeded")
-
-
-def check_window(window: int) -> None:
-    """Raise `FrameError` where a window is larger than HTTP/2 has it."""
-    if window > LARGEST_WINDOW:
-        raise FrameError(f"it opens a window of {window} bytes")

@@ -1,37 +1,17 @@
-"""Header fields of gRPC calls: those of a request as bytes (HPACK, RFC 7541), those of an answer, its status."""
+"""Header fields of gRPC calls, from the client's side: those of a request as bytes, those of an answer, its status."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-from eventbraid.errors import need_extra
-from eventbraid.inference.transport.http2.frames import Code, FrameError
+from eventbraid.http2.blocks import STATUS, TIMEOUT, literal
+from eventbraid.http2.frames import Code
 
-__all__ = ["NO_TABLE", "Decoder", "literal", "request_fields", "reset_status", "status_of", "timeout_field"]
+__all__ = ["request_fields", "reset_status", "status_of", "timeout_field"]
 
-NAMES: Final = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
-STATUS: Final = {str(number): name for number, name in enumerate(NAMES)}
 HTTP_STATUS: Final = {
     "400": "INTERNAL",
     "401": "UNAUTHENTICATED",
@@ -52,29 +32,6 @@ RESET_STATUS: Final[dict[int, str]] = {
 """What gRPC makes of a stream that is reset; of all others, INTERNAL."""
 POST, HTTP, HTTPS = b"\x83", b"\x86", b"\x87"
 """Fields of HPACK's static table."""
-NO_TABLE: Final = b"\x20"
-"""Before the first field of a connection: we remember none, whatever the server allows later."""
-MOST_BYTES: Final = 1 << 20
-"""Of the fields of an answer: a status may come with a long text, such as a traceback."""
-MOST_KNOWN: Final = 64
-TIMEOUT: Final = b"\x00\x0cgrpc-timeout"
-
-
-def literal(name: bytes, value: bytes, *, secret: bool = False) -> bytes:
-    """A field that we do not remember; a secret one no proxy may remember either."""
-    return (b"\x10" if secret else b"\x00") + _length(len(name)) + name + _length(len(value)) + value
-
-
-def _length(number: int) -> bytes:
-    if number < 0x7F:
-        return bytes((number,))
-    groups = bytearray((0x7F,))
-    number -= 0x7F
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    groups.append(number)
-    return bytes(groups)
 
 
 def request_fields(authority: str, path: str, *, secure: bool, encoding: str, headers: Mapping[str, str]) -> bytes:
@@ -103,39 +60,6 @@ def timeout_field(seconds: float) -> bytes:
     else:
         text = b"%dS" % ceil(min(seconds, 1e8 - 1))
     return TIMEOUT + bytes((len(text),)) + text
-
-
-class Decoder:
-    """Reads header blocks of one connection.
-
-    A block of nothing but fields that both sides remember changes no memory, and comes again and again: it is
-    read once. Every other block is read by hpack, and may change what the remembered numbers mean.
-    """
-
-    def __init__(self) -> None:
-        self._hpack: Any = need_extra("hpack", "inference", "talking to an inference server")
-        self._decoder: Any = self._hpack.Decoder(MOST_BYTES)
-        self._known: dict[bytes, dict[str, str]] = {}
-
-    def decode(self, block: bytes) -> dict[str, str]:
-        """The fields by name; raises `FrameError`."""
-        known = self._known.get(block)
-        if known is not None:
-            return known
-        changes = not all(0x80 < byte < 0xFF for byte in block)
-        if changes or len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        try:
-            fields = {_text(name): _text(value) for name, value in self._decoder.decode(block, raw=True)}
-        except self._hpack.HPACKError as error:
-            raise FrameError(f"a header block cannot be read: {error}") from error
-        if not changes:
-            self._known[block] = fields
-        return fields
-
-
-def _text(raw: bytes) -> str:
-    return bytes(raw).decode("utf-8", "replace")
 
 
 def reset_status(code: int) -> str:

@@ -15,6 +15,7 @@ from eventbraid.serving.embedded.calls.budget import Budget
 from eventbraid.serving.embedded.calls.inferring import Inferring, status_of
 from eventbraid.serving.embedded.calls.link import Link
 from eventbraid.serving.embedded.calls.shared_memory import SharedRegions
+from eventbraid.serving.embedded.calls.streaming import streamed
 from eventbraid.serving.embedded.models.loaded import Models
 
 __all__ = ["NAME", "Service"]
@@ -24,10 +25,11 @@ EXTENSIONS: Final = ("statistics", "model_repository", "model_configuration", "p
 
 
 class Service:
-    """Answers the calls; `register` adds it to a grpc.aio server."""
+    """Answers the calls; `register` adds it to a server."""
 
     def __init__(self, models: Models, budget: Budget, link: Link) -> None:
         self._models = models
+        self._budget = budget
         self._link = link
         self._regions = SharedRegions()
         self._inferring = Inferring(models, self._regions, budget)
@@ -91,21 +93,25 @@ class Service:
             raise AssertionError("abort raises") from error
         return answer
 
-    async def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncGenerator[Any]:
-        """Answer the requests of a stream, one after the other; an error is the answer to its own request alone."""
+    def _stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncGenerator[Any]:
+        """Answer the requests of a stream; an error is the answer to its own request alone."""
+        return streamed(requests, self._streamed, lambda request: self._models.is_decoupled(request.model_name))
+
+    async def _streamed(self, request: Any) -> AsyncGenerator[Any]:
+        """The answers to one request of a stream."""
         pb = self._pb
-        async for request in requests:
-            data = request.SerializeToString()
-            await self._link.there(len(data))
-            try:
-                async with aclosing(self._inferring.answers(data)) as answers:
-                    async for answer in answers:
-                        await self._link.back(len(answer))
+        data = request.SerializeToString()
+        await self._link.there(len(data))
+        try:
+            async with aclosing(self._inferring.answers(data)) as answers:
+                async for answer in answers:
+                    await self._link.back(len(answer))
+                    with self._budget.room(len(answer), "answer"):
                         yield pb.ModelStreamInferResponse(infer_response=pb.ModelInferResponse.FromString(answer))
-            except Exception as error:  # noqa: BLE001  # it is the request's
-                said = pb.ModelStreamInferResponse(error_message=status_of(error)[1])
-                said.infer_response.id = request.id
-                yield said
+        except Exception as error:  # noqa: BLE001  # it is the request's
+            said = pb.ModelStreamInferResponse(error_message=status_of(error)[1])
+            said.infer_response.id = request.id
+            yield said
 
     async def _live(self, request: Any) -> Any:
         return self._pb.ServerLiveResponse(live=True)

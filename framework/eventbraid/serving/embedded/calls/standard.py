@@ -35,4 +35,6 @@ class Health:
 def reflect(server: Any) -> None:
     """Let tools ask a server for its services and messages."""
     reflection = need_extra("grpc_reflection.v1alpha.reflection", "serving", "the embedded server")
-    reflection.enable_server_reflection((NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
+    generated = need_extra("grpc_reflection.v1alpha.reflection_pb2_grpc", "serving", "the embedded server")
+    servicer = reflection.aio.ReflectionServicer((NAME, "grpc.health.v1.Health", reflection.SERVICE_NAME))
+    generated.add_ServerReflectionServicer_to_server(servicer, server)

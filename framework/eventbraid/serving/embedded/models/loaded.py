@@ -117,6 +117,11 @@ class Models:
             raise ModelFailure(what, "NOT_FOUND")
         return model
 
+    def is_decoupled(self, name: str) -> bool:
+        """True where a model of that name answers as often as it likes."""
+        loaded = self._loaded.get(name)
+        return loaded is not None and any(model.decoupled for model in loaded.versions.values())
+
     def named(self, name: str, version: str = "") -> list[Model]:
         """All versions of a model, or the one that is asked for; raises `ModelFailure` where there is none."""
         loaded = self._loaded.get(name)
