@@ -7,15 +7,12 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from eventbraid.http2.connection import Stream
 from eventbraid.serving.embedded.http2.messages import Messages
 
-if TYPE_CHECKING:
-    from eventbraid.serving.embedded.http2.connection import Connection
-
-__all__ = ["Aborted", "Call", "seconds_of"]
+__all__ = ["Aborted", "Call", "Line", "seconds_of"]
 
 TIMEOUT: Final = re.compile(r"([0-9]{1,8})([HMSmun])")
 UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -35,14 +32,28 @@ class Aborted(Exception):
         self.code, self.details = code, details
 
 
+class Line(Protocol):
+    """The connection of a call, as the call needs it."""
+
+    peer: str
+
+    async def send(self, call: Call, message: bytes) -> None:
+        """One of several answers; returns when there is room for the next."""
+        ...
+
+    def has_read(self, call: Call) -> None:
+        """The handler has taken a message: there is room for more."""
+        ...
+
+
 class Call(Stream):
     """One call, from its first field to its status."""
 
     __slots__ = (
         "_callbacks",
+        "_line",
         "_waiters",
         "began",
-        "connection",
         "fields",
         "held",
         "messages",
@@ -58,11 +69,11 @@ class Call(Stream):
         "write_message",
     )
 
-    def __init__(self, number: int, window: int, fields: Mapping[str, str], connection: Connection, most: int) -> None:
+    def __init__(self, number: int, window: int, fields: Mapping[str, str], line: Line, most: int) -> None:
         super().__init__(number, window)
         self.fields = fields
         self.path = fields.get(":path", "")
-        self.connection = connection
+        self._line = line
         self.messages = Messages(most, fields.get("grpc-encoding", ""))
         self.received = 0
         """Bytes of all messages so far."""
@@ -103,7 +114,7 @@ class Call(Stream):
 
     def peer(self) -> str:
         """Who asks."""
-        return self.connection.peer
+        return self._line.peer
 
     def time_remaining(self) -> float | None:
         """Seconds until its deadline."""
@@ -125,7 +136,7 @@ class Call(Stream):
 
     async def write(self, message: Any) -> None:
         """Send one of several answers, and wait until it is on its way."""
-        await self.connection.send(self, self.write_message(message))
+        await self._line.send(self, self.write_message(message))
 
     # What its connection tells it.
 
@@ -136,7 +147,7 @@ class Call(Stream):
                 return None
             await self.wait()
         message = self.messages.ready.popleft()
-        self.connection.has_read(self)
+        self._line.has_read(self)
         return message
 
     async def wait(self) -> None:

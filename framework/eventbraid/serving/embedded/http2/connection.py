@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from eventbraid.http2 import connection as http2
-from eventbraid.http2.blocks import RequestDecoder, literal
+from eventbraid.http2.blocks import NAMES, RequestDecoder, literal
 from eventbraid.http2.frames import (
     LARGEST_FRAME,
     PREFACE,
@@ -22,14 +22,14 @@ from eventbraid.http2.frames import (
     window_update,
 )
 from eventbraid.serving.backends.failure import ModelFailure
+from eventbraid.serving.embedded.calls.budget import Budget
 from eventbraid.serving.embedded.http2.call import Call, seconds_of
 from eventbraid.serving.embedded.http2.messages import PREFIX, prefixed
 
-if TYPE_CHECKING:
-    from eventbraid.serving.embedded.http2.server import Http2Server
+__all__ = ["NUMBERS", "Connection"]
 
-__all__ = ["Connection"]
-
+NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
+"""Of statuses."""
 STREAM_WINDOW: Final = 4 << 20
 """Bytes that a client may send of one call before it hears from us."""
 FIELDS: Final = (
@@ -43,13 +43,29 @@ PLAIN: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 """What a status's text may have as it is."""
 
 
+class Owner(Protocol):
+    """The server behind connections, as they need it."""
+
+    budget: Budget
+    most_message: int
+    connections: set[Connection]
+
+    def begin(self, call: Call, connection: Connection) -> None:
+        """A call's fields are there."""
+        ...
+
+    def arrived(self, call: Call, connection: Connection) -> None:
+        """A message is there, or the client has said all."""
+        ...
+
+
 class Connection(http2.Connection[Call]):
     """Calls of one client; `leave` lets them end and takes no more."""
 
     other = "the client"
     last_flag = 0
 
-    def __init__(self, server: Http2Server) -> None:
+    def __init__(self, server: Owner) -> None:
         super().__init__()
         self._server = server
         self._decoder = RequestDecoder()
@@ -110,7 +126,7 @@ class Connection(http2.Connection[Call]):
         if timeout is not None:
             call.until = self._loop.time() + timeout
             call.timer = self._loop.call_later(timeout, self._expired, call)
-        self._server.begin(call)
+        self._server.begin(call, self)
         if flags & Flag.END_STREAM:
             self._said_all(call)
 
@@ -127,7 +143,7 @@ class Connection(http2.Connection[Call]):
                 self.refuse(call, error)
                 return
             if call.messages.ready:
-                self._server.arrived(call)
+                self._server.arrived(call, self)
             if not last and call.received - call.granted > STREAM_WINDOW // 2 and not call.messages.ready:
                 self._grant(call)
         if last:
@@ -155,7 +171,7 @@ class Connection(http2.Connection[Call]):
         if not call.no_more:
             call.no_more = True
             if not call.over:
-                self._server.arrived(call)
+                self._server.arrived(call, self)
 
     def _was_reset(self, number: int, code: int) -> None:
         call = self._streams.get(number)
@@ -221,7 +237,7 @@ class Connection(http2.Connection[Call]):
 
     def refuse(self, call: Call, error: ModelFailure) -> None:
         """End a call that is not let in, or no further."""
-        self.end(call, self._server.number_of(error.code), error.details)
+        self.end(call, NUMBERS[error.code], error.details)
 
     def _first_fields(self, call: Call) -> bytes:
         if call.began:
@@ -257,7 +273,7 @@ class Connection(http2.Connection[Call]):
 
     def _expired(self, call: Call) -> None:
         if not call.over:
-            self.end(call, self._server.number_of("DEADLINE_EXCEEDED"), "Deadline Exceeded")
+            self.end(call, NUMBERS["DEADLINE_EXCEEDED"], "Deadline Exceeded")
             self._cancel(call)
 
     def _forget(self, call: Call) -> None:

@@ -14,15 +14,13 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from eventbraid.http2.blocks import NAMES
 from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.embedded.calls.budget import Budget
 from eventbraid.serving.embedded.http2.call import Aborted, Call
-from eventbraid.serving.embedded.http2.connection import Connection
+from eventbraid.serving.embedded.http2.connection import NUMBERS, Connection
 
 __all__ = ["Http2Server"]
 
-NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
 BACKLOG: Final = 4096
 """Connections that wait to be taken."""
 KIND: Final = "application/grpc"
@@ -95,33 +93,27 @@ class Http2Server:
 
     # What connections ask.
 
-    @staticmethod
-    def number_of(name: str) -> int:
-        """Of a status."""
-        return NUMBERS[name]
-
-    def begin(self, call: Call) -> None:
+    def begin(self, call: Call, connection: Connection) -> None:
         """A call's fields are there."""
         self._calls += 1
         self._idle.clear()
         call.add_done_callback(self._ended)
-        connection = call.connection
         if not call.fields.get("content-type", "").startswith(KIND) or call.fields.get(":method") != "POST":
             connection.end(call, NUMBERS["UNKNOWN"], "this is a server of gRPC: expected POST of application/grpc")
         elif self._calls > self.most_calls:
             connection.end(call, NUMBERS["RESOURCE_EXHAUSTED"], "Concurrent RPC limit exceeded!")
         elif self._interceptors:
-            self._start(call, self._intercepted(call))
+            self._start(call, self._intercepted(call, connection))
         elif (handler := self._handler(call)) is None:
             connection.end(call, NUMBERS["UNIMPLEMENTED"], "Method not found!")
         elif handler.unary_unary is None:
-            self._start(call, self._answered(call, handler))
+            self._start(call, self._answered(call, connection, handler))
         # A handler of one message begins when that is there.
 
-    def arrived(self, call: Call) -> None:
+    def arrived(self, call: Call, connection: Connection) -> None:
         """A message is there, or the client has said all."""
         if call.task is None and not call.over:
-            self._start(call, self._answered(call, self._handler(call)))
+            self._start(call, self._answered(call, connection, self._handler(call)))
         else:
             call.wake()
 
@@ -145,7 +137,7 @@ class Http2Server:
                     break
         return handler
 
-    async def _intercepted(self, call: Call) -> None:
+    async def _intercepted(self, call: Call, connection: Connection) -> None:
         async def last(details: Any) -> Any:
             return self._handler(call)
 
@@ -155,15 +147,14 @@ class Http2Server:
         try:
             handler = await follow(_Details(call))
         except Exception as error:  # noqa: BLE001  # it is the call's
-            self._failed(call, error)
+            self._failed(call, connection, error)
             return
         if handler is None:
-            call.connection.end(call, NUMBERS["UNIMPLEMENTED"], "Method not found!")
+            connection.end(call, NUMBERS["UNIMPLEMENTED"], "Method not found!")
             return
-        await self._answered(call, handler)
+        await self._answered(call, connection, handler)
 
-    async def _answered(self, call: Call, handler: Any) -> None:
-        connection = call.connection
+    async def _answered(self, call: Call, connection: Connection, handler: Any) -> None:
         read, write = handler.request_deserializer or bytes, handler.response_serializer or bytes
         try:
             if handler.unary_unary is not None:
@@ -195,17 +186,17 @@ class Http2Server:
         except asyncio.CancelledError:
             connection.end(call, NUMBERS["CANCELLED"], "the server ends")
         except Exception as error:  # noqa: BLE001  # it is the call's
-            self._failed(call, error)
+            self._failed(call, connection, error)
 
-    def _failed(self, call: Call, error: Exception) -> None:
+    def _failed(self, call: Call, connection: Connection, error: Exception) -> None:
         error.__traceback__ = None
         if isinstance(error, Aborted):
-            call.connection.end(call, error.code, error.details)
+            connection.end(call, error.code, error.details)
         elif isinstance(error, ModelFailure):
-            call.connection.refuse(call, error)
+            connection.refuse(call, error)
         else:
             logging.getLogger(__name__).error("%s: %r", call.path, error)
-            call.connection.end(call, NUMBERS["UNKNOWN"], f"Unexpected {type(error)}: {error}")
+            connection.end(call, NUMBERS["UNKNOWN"], f"Unexpected {type(error)}: {error}")
 
 
 class _Details:
