@@ -103,6 +103,33 @@ async def test_a_stream_that_is_given_up_leaves_nothing_under_way() -> None:
     assert sorted(asked.ended) == [0, 1, 2]
 
 
+async def test_a_stream_that_is_given_up_while_an_answer_waits_and_requests_come_leaves_nothing() -> None:
+    asked, silent = Asked(), asyncio.Event()
+
+    async def open_end() -> AsyncGenerator[int]:
+        yield 0
+        await silent.wait()
+
+    asked.let_go(0)
+    found = asked.of(open_end())
+    assert await anext(found) == "0 first"
+    await turns()
+    await asyncio.wait_for(found.aclose(), 5)
+    assert asked.ended == [0]
+
+
+async def test_a_request_whose_answering_breaks_ends_the_stream_behind_the_others() -> None:
+    async def answers(request: int) -> AsyncGenerator[str]:
+        if request == 1:
+            raise ValueError("mine")
+        yield f"{request}"
+
+    found = streamed(upto(3), answers, lambda _: False)
+    assert [await anext(found), await anext(found)] == ["0", "2"]
+    with pytest.raises(ValueError, match="mine"):
+        await anext(found)
+
+
 async def test_an_error_of_the_requests_comes_after_the_answers_to_those_before() -> None:
     asked = Asked()
     asked.let_go(0, 1)

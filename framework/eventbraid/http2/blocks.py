@@ -7,28 +7,8 @@ from typing import Any, Final
 from eventbraid.errors import need_extra
 from eventbraid.http2.frames import FrameError
 
-__all__ = ["NAMES", "NO_TABLE", "STATUS", "TIMEOUT", "Decoder", "RequestDecoder", "literal"]
+__all__ = ["NO_TABLE", "TIMEOUT", "Decoder", "RequestDecoder", "literal"]
 
-NAMES: Final = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
-STATUS: Final = {str(number): name for number, name in enumerate(NAMES)}
 NO_TABLE: Final = b"\x20"
 """Before the first field of a connection: we remember none, whatever the other side allows later."""
 TIMEOUT: Final = b"\x00\x0cgrpc-timeout"

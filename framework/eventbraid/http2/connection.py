@@ -74,6 +74,8 @@ class Connection(asyncio.Protocol, ABC, Generic[S]):
         """Stream, flags and what is there of a header block that goes on in another frame."""
         self._out: list[bytes | memoryview] = []
         self._flushing = False
+        self._more = False
+        """What was sent last had its bound, and there is room for more."""
         self._sending: deque[S] = deque()
         """Streams whose body waits for room."""
         self._paused = False
@@ -230,9 +232,10 @@ class Connection(asyncio.Protocol, ABC, Generic[S]):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = False
-        bodies = self._bodies() if self._sending else ()
+        self._more = False
+        bodies = self._bodies() if self._sending else ()  # the connection stays open while these are put together
         parts, self._out = self._out, []
+        self._flushing = False
         if self._transport is not None and not self._transport.is_closing():
             if bodies:
                 self._transport.writelines([*parts, *bodies[:-1]])
@@ -240,6 +243,8 @@ class Connection(asyncio.Protocol, ABC, Generic[S]):
                 self._transport.write(bodies[-1])
             elif parts:
                 self._transport.write(b"".join(parts))
+        if self._more:
+            self._flush_soon()
         self._close_if_left()
 
     def _bodies(self) -> list[bytes | memoryview]:
@@ -248,7 +253,7 @@ class Connection(asyncio.Protocol, ABC, Generic[S]):
         budget, without_room = BURST, 0
         while without_room < len(self._sending) and self._window > 0 and not self._paused:
             if budget <= 0:
-                self._flush_soon()
+                self._more = True
                 break
             stream = self._sending.popleft()
             if stream.number not in self._streams:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from eventbraid.errors import ConfigurationError, nearest
 from eventbraid.errors import Fault as Wrong
+from eventbraid.http2.statuses import Failure
 from eventbraid.testing.lies import LIES
 
 __all__ = ["CALLS", "INFERRING", "KINDS", "Fault"]
@@ -31,24 +32,6 @@ Kind = Literal[
     "empty",
     "garbage",
 ]
-Status = Literal[
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-]
 Call = Literal[
     "ServerLive",
     "ServerReady",
@@ -65,7 +48,7 @@ Call = Literal[
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 CALLS: Final[tuple[str, ...]] = get_args(Call)
-CHOICES: Final[dict[str, tuple[str, ...]]] = {"kind": KINDS, "status": get_args(Status), "calls": CALLS}
+CHOICES: Final[dict[str, tuple[str, ...]]] = {"kind": KINDS, "status": get_args(Failure), "calls": CALLS}
 LABELS: Final = {"calls": "call"}
 OWN: Final[dict[str, set[str]]] = {
     "delay": {"seconds"},
@@ -100,7 +83,7 @@ class Fault(BaseModel):
     probability: float = Field(1.0, ge=0, le=1)
     seconds: float = Field(0.0, gt=0, allow_inf_nan=False)
     """Of delay, and of slow_start, from the start of the server."""
-    status: Status = "UNAVAILABLE"
+    status: Failure = "UNAVAILABLE"
     """Of refuse, one of gRPC's."""
     message: str = "refused on demand"
     """Of refuse."""

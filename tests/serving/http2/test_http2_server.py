@@ -37,7 +37,7 @@ class Handlers:
         self.seen: dict[str, Any] = {}
 
     async def echo(self, request: bytes, context: Any) -> bytes:
-        self.seen = {"metadata": dict(context.invocation_metadata), "peer": context.peer()}
+        self.seen = {"metadata": dict(context.invocation_metadata()), "peer": context.peer()}
         self.seen["left"] = context.time_remaining()
         context.add_done_callback(lambda _: self.seen.update(over=True))
         return request
@@ -353,14 +353,16 @@ async def test_who_breaks_the_protocol_is_hung_up_on(running: Running, wrong: by
     assert await running.unary("echo", b"others") == b"others"
 
 
-async def test_a_server_that_ends_answers_what_it_has_and_takes_no_more(running: Running) -> None:
-    asking = asyncio.ensure_future(running.unary("wait", b"mine"))
+@pytest.mark.parametrize("size", [4, 5 * MB])
+async def test_a_server_that_ends_answers_what_it_has_and_takes_no_more(running: Running, size: int) -> None:
+    data = bytes(range(4)) * (size // 4)
+    asking = asyncio.ensure_future(running.unary("wait", data))
     await asyncio.wait_for(running.handlers.began.wait(), 5)
     ending = asyncio.ensure_future(running.server.stop(20))
     assert (await running.refused("echo"))[0] == "UNAVAILABLE"
     assert not ending.done()
     running.handlers.go_on.set()
-    assert await asking == b"mine"
+    assert await asking == data
     await ending
     assert not running.server.connections
 

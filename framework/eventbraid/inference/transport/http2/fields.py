@@ -7,8 +7,9 @@ from math import ceil
 from typing import Final
 from urllib.parse import unquote
 
-from eventbraid.http2.blocks import STATUS, TIMEOUT, literal
+from eventbraid.http2.blocks import TIMEOUT, literal
 from eventbraid.http2.frames import Code
+from eventbraid.http2.statuses import STATUS
 
 __all__ = ["request_fields", "reset_status", "status_of", "timeout_field"]
 

@@ -29,6 +29,8 @@ async def streamed(
     free = asyncio.Semaphore(AT_ONCE)
     working: set[asyncio.Task[None]] = set()
 
+    broken: list[Exception] = []
+
     async def answer(request: Request, before: asyncio.Task[None] | None) -> None:
         try:
             async with aclosing(answers(request)) as each:
@@ -38,6 +40,8 @@ async def streamed(
                     await made.put(found)
             if before is not None:
                 await asyncio.wait([before])
+        except Exception as error:  # noqa: BLE001  # it ends the stream, behind the answers to the others
+            broken.append(error)
         finally:
             free.release()
 
@@ -51,16 +55,18 @@ async def streamed(
                 working.add(task)
                 task.add_done_callback(working.discard)
                 last = last if alone else task
-        finally:
-            while working:
-                await asyncio.wait(working)
-            await made.put(None)
+        except Exception as error:  # noqa: BLE001  # the same
+            broken.append(error)
+        while working:
+            await asyncio.wait(working)
+        await made.put(None)
 
     reading = asyncio.create_task(read())
     try:
         while (found := await made.get()) is not None:
             yield found
-        await reading
+        if broken:
+            raise broken[0]
     finally:
         left = [reading, *working]
         for task in left:

@@ -98,14 +98,8 @@ class Call(Stream):
 
     # What handlers and interceptors ask for.
 
-    @property
-    def method(self) -> str:
-        """The path, for interceptors."""
-        return self.path
-
-    @property
     def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]:
-        """What the client says of itself, for interceptors."""
+        """What the client says of itself."""
         return tuple(
             (key, _decoded(value) if key.endswith("-bin") else value)
             for key, value in self.fields.items()
@@ -119,12 +113,6 @@ class Call(Stream):
     def time_remaining(self) -> float | None:
         """Seconds until its deadline."""
         return None if self.until is None else max(0.0, self.until - asyncio.get_running_loop().time())
-
-    def done(self) -> bool:
-        """True where nothing more can be said."""
-        return self.over
-
-    cancelled = done
 
     def add_done_callback(self, callback: Callable[[Any], object]) -> None:
         """Have it called with this call when all is over."""

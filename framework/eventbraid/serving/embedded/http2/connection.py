@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from eventbraid.http2 import connection as http2
-from eventbraid.http2.blocks import NAMES, RequestDecoder, literal
+from eventbraid.http2.blocks import RequestDecoder, literal
 from eventbraid.http2.frames import (
     LARGEST_FRAME,
     PREFACE,
@@ -21,15 +21,14 @@ from eventbraid.http2.frames import (
     headers,
     window_update,
 )
+from eventbraid.http2.statuses import NUMBERS
 from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.embedded.calls.budget import Budget
 from eventbraid.serving.embedded.http2.call import Call, seconds_of
 from eventbraid.serving.embedded.http2.messages import PREFIX, prefixed
 
-__all__ = ["NUMBERS", "Connection"]
+__all__ = ["Connection"]
 
-NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
-"""Of statuses."""
 STREAM_WINDOW: Final = 4 << 20
 """Bytes that a client may send of one call before it hears from us."""
 FIELDS: Final = (

@@ -14,10 +14,11 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from eventbraid.http2.statuses import NUMBERS
 from eventbraid.serving.backends.failure import ModelFailure
 from eventbraid.serving.embedded.calls.budget import Budget
 from eventbraid.serving.embedded.http2.call import Aborted, Call
-from eventbraid.serving.embedded.http2.connection import NUMBERS, Connection
+from eventbraid.serving.embedded.http2.connection import Connection
 
 __all__ = ["Http2Server"]
 
@@ -203,7 +204,7 @@ class _Details:
     """What generic handlers and interceptors are asked with."""
 
     def __init__(self, call: Call) -> None:
-        self.method, self.invocation_metadata = call.path, call.invocation_metadata
+        self.method, self.invocation_metadata = call.path, call.invocation_metadata()
 
 
 def _before(interceptor: Any, follow: Continuation) -> Continuation:
