@@ -45,14 +45,16 @@ class Messages:
         if not self._have and len(part) >= PREFIX and self._length(part) == len(part):
             self.ready.append(self._plain(part[0], bytes(part[PREFIX:])))
             return
-        self._parts.append(bytes(part) if len(part) < SHARED else part)
+        self._parts.append(part)
         self._have += len(part)
         while self._have >= PREFIX:
             if self._need < 0:
                 self._need = self._length(self._start())
             if self._have < self._need:
-                return
+                break
             self._cut()
+        if self._parts and len(self._parts[-1]) < SHARED:
+            self._parts[-1] = bytes(self._parts[-1])
 
     def _start(self) -> bytes | memoryview:
         if len(self._parts[0]) < PREFIX:
@@ -75,7 +77,7 @@ class Messages:
         if over:
             last = memoryview(parts.pop())
             parts.append(last[: len(last) - over])
-            rest = [bytes(last[len(last) - over :])]
+            rest = [last[len(last) - over :]]
         self._parts, self._have, self._need = rest, over, -1
         self.ready.append(self._plain(start[0], b"".join(parts)))
 
