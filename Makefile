@@ -10,12 +10,13 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-all soak soak-server chaos check format bench bench-client bench-servers generate clean
+.PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo 'make compare the main job braided against blocking, with a picture'
-	@echo 'make test-all  every test, the long ones and those on the real Triton too, with coverage'
+	@echo 'make test-long  the tests that take long, those on the real Triton, and 2,000 examples of each property'
+	@echo 'make test-all  every test but the chaos, with coverage'
 	@echo 'make soak    20,000 random jobs, braided against blocking, and a hundred storms'
 	@echo 'make soak-server  the embedded server under mixed clients and faults for an hour (SOAK_SECONDS)'
 	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
@@ -39,8 +40,11 @@ compare: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m 'not slow and not triton'
 
+test-long: $(INSTALLED)
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -m '(slow or triton or hypothesis) and not chaos'
+
 test-all: $(INSTALLED)
-	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -m 'not chaos' --cov --cov-report=term:skip-covered
 
 soak-server: $(INSTALLED)
 	SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(BIN)/python -m pytest tests/soak
@@ -50,7 +54,7 @@ soak: $(INSTALLED)
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest tests/scheduling -m 'not slow'
 
 chaos: $(INSTALLED)
-	$(BIN)/python -m pytest tests/chaos -m slow
+	$(BIN)/python -m pytest tests/chaos -m chaos
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

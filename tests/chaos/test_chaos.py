@@ -18,7 +18,7 @@ from eventbraid.serving import TritonServer
 from eventbraid.testing import Fault, FaultyNetwork, FaultyServer
 from eventbraid.testing.lies import LIES
 
-pytestmark = [pytest.mark.slow, pytest.mark.triton]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.triton]
 
 EVENTS = 2000
 BACK = 1.0
