@@ -10,7 +10,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers generate clean
+.PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers \
+	models generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -22,6 +23,7 @@ help:
 	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
+	@echo 'make models  train and build every model from nothing, in MODELS=build/models, within an hour (needs torch)'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml
@@ -77,6 +79,10 @@ bench-client: $(INSTALLED)
 
 bench-servers: $(INSTALLED)
 	$(BIN)/python benchmarks/servers.py
+
+models: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --prefer-binary --editable '.[all,training]'
+	$(BIN)/eventbraid models build --into $${MODELS:-build/models}
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py

@@ -17,7 +17,7 @@ from eventbraid.errors import (
 from eventbraid.event import Event, EventID, Input, Output, PathResult, PathState
 from eventbraid.external_work import ExternalFilter, ExternalProducer
 from eventbraid.job import Job
-from eventbraid.module import Analyzer, Filter, Producer
+from eventbraid.module import Analyzer, Figure, Filter, Producer
 from eventbraid.parameters import Parameter
 from eventbraid.report import Report
 from eventbraid.section import Kept, Section
@@ -33,6 +33,7 @@ __all__ = [
     "EventbraidError",
     "ExternalFilter",
     "ExternalProducer",
+    "Figure",
     "Filter",
     "Input",
     "Job",

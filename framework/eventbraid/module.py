@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 from eventbraid.errors import nearest
 from eventbraid.event import Event, Input, Output
@@ -17,10 +17,11 @@ from eventbraid.section import Kept, Section
 if TYPE_CHECKING:
     from eventbraid.resources import Resources
 
-__all__ = ["Analyzer", "Filter", "Kind", "Module", "OnError", "Producer"]
+__all__ = ["Analyzer", "Figure", "Filter", "Kind", "Module", "OnError", "Producer"]
 
 Kind = Literal["stream", "shared", "serial"]
 OnError = Literal["stop", "skip", "continue"]
+Figure: TypeAlias = float | int | str
 
 SECTION_STEPS: Final = ("begin_run", "end_run", "begin_lumi", "end_lumi")
 
@@ -91,6 +92,14 @@ class Module(Configurable):
     def end_job(self) -> Awaitable[None] | None:
         """Called once for each copy after the last event, if its `begin_job` succeeded; may be `async def`."""
 
+    def figures(self) -> Mapping[str, Figure]:
+        """What the job's summary and report show of this module, by name, with the unit in it: "resolution, GeV".
+
+        Asked for after `end_job`; for kinds "shared" and "serial", of which there is one copy. Events end in any
+        order: what must be the same in every mode is counted, or made of sums over what was sorted by event.
+        """
+        return {}
+
     def begin_run(self, run: Section, /) -> Awaitable[None] | None:
         """Called for each copy before its first event of a run; may be `async def`."""
 
@@ -145,6 +154,8 @@ class Module(Configurable):
         if cls.kind not in ("stream", "shared", "serial"):
             hint = nearest(str(cls.kind), ("stream", "shared", "serial"))
             yield f"has the unknown kind {cls.kind!r}" + (f" ({hint})" if hint else "")
+        if cls.kind == "stream" and cls.figures is not Module.figures:
+            yield "has figures(), and a copy for each event in flight: set kind = 'shared' or 'serial'"
         if cls.limit is not None and cls.limit < 1:
             yield f"has limit {cls.limit}, which must be at least 1"
         if cls.on_error not in (None, *get_args(OnError)):

@@ -10,6 +10,7 @@ from typing import Any
 
 from eventbraid.event import PathState
 from eventbraid.ledger import Failure, Ledger
+from eventbraid.module import Figure
 from eventbraid.services.timing import ModuleTimes
 
 __all__ = ["EventCounts", "Report"]
@@ -52,7 +53,8 @@ class Report:
     interrupted: bool = False
     cancelled: int = 0
     """External work that was cancelled because its event was given up."""
-
+    figures: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict[str, Mapping[str, Figure]])
+    """What modules show of themselves, by label and name: see `Module.figures`."""
     inference: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was asked of models and servers: see docs/inference.md; empty where no module asks any."""
 
@@ -101,6 +103,7 @@ class Report:
             "warnings": list(self.warnings),
             "interrupted": self.interrupted,
             "cancelled": self.cancelled,
+            "figures": {label: dict(figures) for label, figures in self.figures.items()},
             "inference": dict(self.inference),
         }
 

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from time import perf_counter, process_time
 from typing import Any, Final, TypeAlias, get_args
 
@@ -20,6 +20,7 @@ from eventbraid.intake import Intake
 from eventbraid.job import Job, Mode
 from eventbraid.ledger import Ledger, output_failed
 from eventbraid.loops import loop_factory
+from eventbraid.module import Figure
 from eventbraid.outputs.base import OutputModule
 from eventbraid.plan import Plan, make_plan
 from eventbraid.report import Report, make_report
@@ -268,7 +269,7 @@ class Run:
             await resources.close()
             await threads.aclose()
         self._audience.job_ends(self.seconds)
-        return self._conclude(self.seconds, cpu, errors)
+        return self._conclude(self.seconds, cpu, errors, transitions.figures)
 
     @contextlib.contextmanager
     def _ramp_down(self) -> Generator[None]:
@@ -300,7 +301,9 @@ class Run:
         for output in opened:
             await asyncio.to_thread(_act, output, "closing", output.close)
 
-    def _conclude(self, seconds: float, cpu: float, errors: list[EventbraidError]) -> Report:
+    def _conclude(
+        self, seconds: float, cpu: float, errors: list[EventbraidError], figures: Mapping[str, Mapping[str, Figure]]
+    ) -> Report:
         report = make_report(
             self.ledger,
             self.job.name,
@@ -312,6 +315,7 @@ class Run:
             warnings=self.plan.warnings,
             interrupted=bool(self.reason),
             cancelled=self.ledger.cancelled,
+            figures=figures,
             inference=self._inference,
         )
         if self.ledger.fatal is not None:

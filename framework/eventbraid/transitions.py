@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from eventbraid.copies import Stream, blame
 from eventbraid.errors import EventbraidError, ModuleError
-from eventbraid.module import Module
+from eventbraid.module import Figure, Module
 from eventbraid.plan import Node, Plan
 from eventbraid.resources import Resources
 
@@ -23,6 +24,8 @@ class Transitions:
         self._begun: list[tuple[Node, Module]] = []
         self._seen: set[int] = set()
         self._streams = list(streams)
+        self.figures: dict[str, Mapping[str, Figure]] = {}
+        """What modules show once they have ended, by label."""
 
     def _copies(self, streams: Sequence[Stream]) -> list[tuple[Node, Module]]:
         """The copies that no earlier stream has."""
@@ -58,9 +61,29 @@ class Transitions:
             node, module = self._begun.pop()
             try:
                 await call(node, "end_job", module.end_job)
+                if type(module).figures is not Module.figures:
+                    self.figures[node.label] = _figures(node, module)
             except ModuleError as error:
                 errors.append(error)
+        self.figures = dict(reversed(self.figures.items()))
         return errors
+
+
+def _figures(node: Node, module: Module) -> Mapping[str, Figure]:
+    try:
+        return {str(name): _plain(value) for name, value in module.figures().items()}
+    except Exception as error:
+        raise blame(node, "figures", None, error) from error
+
+
+def _plain(value: Any) -> Figure:
+    """A number or a text of Python's own, as JSON has them."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    if isinstance(value, (int, float, str)):
+        return value
+    raise TypeError(f"a figure is a number or a text, not {type(value).__name__}")
 
 
 async def call(node: Node, step: str, method: Any, *arguments: Any) -> None:

@@ -7,10 +7,13 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
-PROGRAM = "from eventbraid.cli import main; main()"
+# A test run that nohup started ignores SIGHUP, and so would what it starts.
+PROGRAM = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from eventbraid.cli import main; main()"
 SECONDS = 60.0
 
 
@@ -39,17 +42,27 @@ class Command:
 
     def says(self, text: str) -> str:
         """Read until a line has that text."""
+        with self._limit():
+            for line in self._lines():
+                if text in line:
+                    return line
+        raise AssertionError("".join(self.said))
+
+    def _lines(self) -> Iterator[str]:
         assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said.append(line)
+            yield line
+
+    @contextmanager
+    def _limit(self) -> Iterator[None]:
+        """Kill it where it takes longer than any should."""
         limit = Timer(SECONDS, self.process.kill)
         limit.start()
         try:
-            for line in self.process.stderr:
-                self.said.append(line)
-                if text in line:
-                    return line
+            yield
         finally:
             limit.cancel()
-        raise AssertionError("".join(self.said))
 
     @property
     def keeper(self) -> int:
@@ -78,9 +91,9 @@ class Command:
 
     def end(self) -> int:
         """Its exit code; what it says at its end is in `said`."""
-        assert self.process.stderr is not None
-        self.said += self.process.stderr.readlines()
-        return self.process.wait(SECONDS)
+        with self._limit():
+            list(self._lines())
+            return self.process.wait()
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -13,6 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from networks import make_repository
 
+from eventbraid.serving import known_repositories
+
 BUILDERS = """
 from pathlib import Path
 
@@ -164,5 +166,26 @@ def test_the_builder_of_facile_says_what_it_needs(tmp_path: Path) -> None:
     from eventbraid import MissingExtra
     from eventbraid_modules.hlt.train_facile import build
 
-    with pytest.raises(MissingExtra, match="pip install torch onnx"):
+    with pytest.raises(MissingExtra, match=r"pip install 'eventbraid\[training\]'"):
         build(tmp_path)
+
+
+def test_build_without_a_folder_puts_the_model_where_every_job_finds_it(
+    call: Any, builders: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVENTBRAID_CACHE", str(tmp_path / "cache"))
+    called = call("models", "build", "good")
+    assert called.code == 0, called.err
+    assert known_repositories()[-1] == tmp_path / "cache/models"
+    again = call("models", "build", "good")
+    assert again.code == 2
+    assert f"{tmp_path}/cache/models/good: is there already (remove it, or build into another folder" in again.err
+
+
+def test_build_does_not_make_an_installed_model_again_that_jobs_would_find_twice(
+    call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EVENTBRAID_CACHE", str(tmp_path))
+    called = call("models", "build", "facile")
+    assert called.code == 2
+    assert "models/facile: is there already" in called.err

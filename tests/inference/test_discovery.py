@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 
 import pytest
 from scripted import Held, Scripted, client_of, rows, until
@@ -13,6 +14,8 @@ from eventbraid.errors import AccessError, AnswerError, RequestError, ServerBusy
 from eventbraid.inference.pool.discovery import has, unknown
 from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve import Tensors
+from eventbraid.serving.repository import building
+from eventbraid.serving.repository.building import GROUP
 
 BUSY = TransportError("RESOURCE_EXHAUSTED", "too many requests")
 
@@ -411,3 +414,10 @@ async def test_a_request_is_answered_by_each_server_with_the_model() -> None:
         assert answered(await client.infer("m", rows(2, 3.0), preferred_server=each.server.name)) == [6, 6]
         assert each.asked("ModelInfer") == 1
     await client.aclose()
+
+
+def test_a_model_that_could_be_built_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("tagger", "package:build", GROUP)
+    monkeypatch.setattr(building, "entry_points", lambda group: [point] if group == GROUP else [])
+    error = unknown("tagger", "", {"one": [("facile", "1")]}, {})
+    assert "there is no model 'tagger' (`eventbraid models build tagger` builds it)" in str(error)

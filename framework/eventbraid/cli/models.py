@@ -52,18 +52,27 @@ def build(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="which models", show_default="all")
     ] = None,
-    into: Annotated[Path, typer.Option(metavar="DIR", help="the repository to write them into")] = Path("models"),
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="the repository to write them into",
+            show_default="one that every job's own server finds",
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Build the models of installed packages into a repository; one that is there already is left as it is."""
+    """Build the models of installed packages; one that is there already is left as it is."""
     from eventbraid.serving.repository.building import build_models
 
-    def tell(name: str) -> None:
-        console().print(f"building {name} in {into / name}")
+    def tell(folder: Path) -> None:
+        console().print(f"building {folder.name} in {folder}")
 
     found = [_described(entry) for entry in build_models(names or (), into, tell)]
     write_json({"models": found}, json)
-    if json is None:
+    if not found:
+        console().print("every model is there already")
+    elif json is None:
         _show(found)
 
 

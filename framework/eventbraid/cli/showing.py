@@ -103,6 +103,12 @@ def show_summary(report: Report, told: EventbraidError | None = None) -> None:
             table.add_row(label, str(times.calls), _ms(times.mean_seconds), _ms(times.max_seconds), *external)
         out.print(table)
     show_inference(report.inference)
+    if report.figures:
+        table = Table("module", "figure", _right("value"))
+        for label, figures in report.figures.items():
+            for name, value in figures.items():
+                table.add_row(label, name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        out.print(table)
     out.print(f"{report.seconds:.3f} s, {report.events_per_second:.1f} events/s, efficiency {report.efficiency:.2f}")
     for failure in report.failures[:10]:
         if failure.error is told:

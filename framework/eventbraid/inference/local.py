@@ -18,6 +18,7 @@ from eventbraid.inference.retry import failure
 from eventbraid.kserve import ModelMetadata, Tensors, check_inputs, check_names, check_response
 from eventbraid.kserve.rows import rows
 from eventbraid.serving.backends.session import Session
+from eventbraid.serving.repository.building import builder_hint
 from eventbraid.serving.repository.layout import Repository
 
 __all__ = ["LocalClient"]
@@ -43,7 +44,7 @@ class LocalClient:
         """See `InferenceClient.metadata`."""
         entry = self._entries.get(model)
         if entry is None:
-            message = f"there is no model {model!r}, {nearest(model, self._entries)}"
+            message = f"there is no model {model!r}: {builder_hint(model) or nearest(model, self._entries)}"
             raise RequestError(message, server=SERVER, model=model)
         if entry.backend != "onnxruntime":
             raise RequestError("it is written in Python, which a server executes", server=SERVER, model=model)

@@ -3,13 +3,13 @@
 After Krupa et al. 2021 (arXiv:2007.10359), sections 4.1 and 5.1.
 """
 
+from eventbraid_modules.collisions.particles import Particles
+from eventbraid_modules.collisions.source import CollisionSource
 from eventbraid_modules.hlt.digitizer import HcalDigis, HcalDigitizer
 from eventbraid_modules.hlt.energies import FacileEnergies, TemplateEnergies
 from eventbraid_modules.hlt.filters import JetFilter, MissingFilter
 from eventbraid_modules.hlt.jets import JetFinder, Jets
 from eventbraid_modules.hlt.missing import Missing, MissingMomentum
-from eventbraid_modules.hlt.particles import Particles
-from eventbraid_modules.hlt.source import CollisionSource
 from eventbraid_modules.hlt.towers import TowerMaker, Towers
 
 __all__ = [

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import Event, Input, Output, Parameter, Producer
+from eventbraid_modules.collisions.particles import Particles
 from eventbraid_modules.hlt.geometry import CHANNELS, DEPTH, GAIN, IETA, IPHI, SHAPE, cells
-from eventbraid_modules.hlt.particles import Particles
 from eventbraid_modules.hlt.pulse import IN_TIME, SLICES, pulse
 
 __all__ = ["INPUTS", "HcalDigis", "HcalDigitizer", "deposit", "digitise", "features_of"]

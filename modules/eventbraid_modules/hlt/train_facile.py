@@ -2,13 +2,12 @@
 
 Network, loss, optimiser and batch size are those of Krupa et al. 2021 (arXiv:2007.10359, section 4.1): batch
 normalisation of 15 inputs, dense layers of 30, 20, 10, 5 and 3 with ReLU, mean squared error, Adam, batches of 5000,
-more than a million channels. Needs torch and onnx, which no extra installs; they serve nothing else here.
+more than a million channels. Needs the extra `training`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +15,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eventbraid import MissingExtra
+from eventbraid_modules import training
+from eventbraid_modules.collisions.particles import Particles
 from eventbraid_modules.hlt.digitizer import INPUTS, deposit, digitise, features_of
 from eventbraid_modules.hlt.energies import fit_template
 from eventbraid_modules.hlt.geometry import ETA_MAX, GAIN
-from eventbraid_modules.hlt.particles import Particles
 
-__all__ = ["LAYERS", "build", "export", "main", "sample", "shower", "train"]
+__all__ = ["LAYERS", "build", "main", "sample", "shower", "train", "write"]
 
 Array = NDArray[np.float32]
 LAYERS: Final = (30, 20, 10, 5, 3, 1)
@@ -30,7 +29,7 @@ LAYERS: Final = (30, 20, 10, 5, 3, 1)
 BATCH: Final = 5000
 QUIET: Final = 2500
 """Channels without energy that are kept of each event; those with energy all are."""
-MODEL: Final = Path(__file__).parents[1] / "models" / "facile" / "1" / "model.onnx"
+MODEL: Final = Path(__file__).parents[1] / "models" / "facile"
 
 
 def shower(rng: np.random.Generator, particles: int = 400) -> Particles:
@@ -58,8 +57,7 @@ def sample(events: int, seed: int) -> tuple[Array, Array, Array]:
 
 def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
     """The trained torch module."""
-    torch = _library("torch")
-    torch.manual_seed(seed)
+    torch = training.torch(seed)
     network = _network(torch)
     x, y = torch.from_numpy(features), torch.from_numpy(truth)[:, None]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -74,13 +72,6 @@ def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
     return network.eval()
 
 
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise MissingExtra("training FACILE needs torch and onnx: pip install torch onnx") from error
-
-
 def _network(torch: Any) -> Any:
     layers: list[Any] = [torch.nn.BatchNorm1d(INPUTS)]
     for before, after in zip((INPUTS, *LAYERS), LAYERS, strict=False):
@@ -88,50 +79,20 @@ def _network(torch: Any) -> Any:
     return torch.nn.Sequential(*layers[:-1])
 
 
-def export(network: Any, file: Path) -> None:
-    """Write the network as ONNX: "features" (rows, 15) to "energy" (rows, 1)."""
-    onnx = _library("onnx")
-    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
-    weights: list[Any] = []
-    nodes: list[Any] = []
-
-    def constants(prefix: str, **tensors: Any) -> list[str]:
-        for name, tensor in tensors.items():
-            weights.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), f"{prefix}.{name}"))
-        return [f"{prefix}.{name}" for name in tensors]
-
-    norm, *rest = network
-    scale = constants("norm", scale=norm.weight, bias=norm.bias, mean=norm.running_mean, variance=norm.running_var)
-    nodes.append(helper.make_node("BatchNormalization", ["features", *scale], ["normal"], epsilon=norm.eps))
-    last = "normal"
-    for index, dense in enumerate(rest[::2], start=1):
-        name = "energy" if index == len(LAYERS) else f"sum{index}"
-        inside = constants(f"dense{index}", weight=dense.weight, bias=dense.bias)
-        nodes.append(helper.make_node("Gemm", [last, *inside], [name], transB=1))
-        last = name
-        if index < len(LAYERS):
-            last = f"dense{index}"
-            nodes.append(helper.make_node("Relu", [name], [last]))
-    ends = [
-        helper.make_tensor_value_info(*end)
-        for end in (("features", float32, ["rows", INPUTS]), ("energy", float32, ["rows", 1]))
-    ]
-    graph = helper.make_graph(nodes, "facile", ends[:1], ends[1:], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(model.SerializeToString())
-
-
 def build(folder: Path, *, events: int = 240, epochs: int = 14) -> None:
     """Train and write the model with its configuration: the builder "facile" of `eventbraid models build`."""
-    export(_trained(events, epochs), folder / "1" / "model.onnx")
-    (folder / "config.pbtxt").write_text(MODEL.parents[1].joinpath("config.pbtxt").read_text())
+    write(_trained(events, epochs), folder)
+
+
+def write(network: Any, folder: Path) -> None:
+    """Write the network as a model: "features" (rows, 15) to "energy" (rows, 1)."""
+    example = training.torch(1).zeros((2, INPUTS))
+    config = (MODEL / "config.pbtxt").read_text()
+    training.write(network, folder, {"features": example}, ("energy",), config)
 
 
 def _trained(events: int, epochs: int) -> Any:
-    for name in ("torch", "onnx"):  # told before minutes of sampling
-        _library(name)
+    training.torch(1)  # what is missing is told before minutes of sampling
     features, truth, _ = sample(events, 1)
     return train(features, truth, epochs)
 
@@ -144,8 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=MODEL)
     options = parser.parse_args(arguments)
     network = _trained(options.events, options.epochs)
-    export(network, options.model)
-    torch = _library("torch")
+    write(network, options.model)
+    torch = training.torch(1)
     features, truth, fits = sample(20, 2)
     with torch.no_grad():
         energies = network(torch.from_numpy(features))[:, 0].numpy()

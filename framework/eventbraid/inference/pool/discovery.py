@@ -18,6 +18,7 @@ from eventbraid.errors import (
     nearest,
 )
 from eventbraid.inference.pool.pool import Pool, Serving
+from eventbraid.serving.repository.building import builder_hint
 
 __all__ = ["Discovery", "has", "unknown"]
 
@@ -141,7 +142,8 @@ def unknown(
     if version and versions:
         what, hint = f"there is no version {version}", f"there is version {', '.join(versions)}"
     else:
-        what, hint = f"there is no model {model!r}", nearest(model, (name for name, _ in everything))
+        what = f"there is no model {model!r}"
+        hint = builder_hint(model) or nearest(model, (name for name, _ in everything))
     if len(offers) == 1 and not away:
         ((server, offered),) = offers.items()
         hint = hint or ("it serves no model" if offered is not None else "")

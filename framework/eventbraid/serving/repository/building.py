@@ -10,18 +10,26 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
-from eventbraid.serving.repository.layout import ModelEntry, Repository
+from eventbraid.serving.repository.layout import ModelEntry, Repository, built_folder, installed_folders
 
-__all__ = ["GROUP", "Builder", "build_models"]
+__all__ = ["GROUP", "Builder", "build_models", "builder_hint"]
 
 GROUP: Final = "eventbraid.model_builders"
 Builder: TypeAlias = Callable[[Path], None]
 """Writes a model into the empty folder that it is given: `1/model.onnx` or `1/model.py`, and `config.pbtxt`."""
 
 
-def build_models(names: Sequence[str], into: Path, tell: Callable[[str], None]) -> list[ModelEntry]:
-    """Build the named models, or all, as `into`/NAME; `tell` is told the name of each before.
+def builder_hint(name: str) -> str:
+    """The command that builds the model, or an empty text for one that no installed package builds."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    return f"`eventbraid models build {name}` builds it" if name in points else ""
 
+
+def build_models(names: Sequence[str], into: Path | None, tell: Callable[[Path], None]) -> list[ModelEntry]:
+    """Build the named models, or all, as `into`/NAME; `tell` is told each folder before.
+
+    Without `into` they go into `built_folder()`, where every job's own server finds them, and all are those that
+    are neither there nor installed.
     Raises `ConfigurationError` for names that nobody builds, for models that are there already, and for a builder
     that fails or writes a model with faults; of such a one nothing is left.
     """
@@ -30,26 +38,33 @@ def build_models(names: Sequence[str], into: Path, tell: Callable[[str], None]) 
         raise ConfigurationError(
             f"no installed package builds models (entry points of the group {GROUP})", "models build"
         )
-    wanted = list(dict.fromkeys(names)) or sorted(points)
+    folder, installed = (into, {}) if into else (built_folder(), _installed())
+    there = {name: folder / name for name in points if (folder / name).exists()} | installed
+    wanted = list(dict.fromkeys(names)) or sorted(points if into else points.keys() - there.keys())
     faults = [
         Fault(name, "no installed package builds it", nearest(name, points)) for name in wanted if name not in points
     ]
     faults += [
-        Fault(str(into / name), "is there already", "remove it, or build into another folder: --into DIR")
+        Fault(str(there[name]), "is there already", "remove it, or build into another folder: --into DIR")
         for name in wanted
-        if (into / name).exists()
+        if name in there
     ]
-    if into.exists() and not into.is_dir():
-        faults = [Fault(str(into), "is no folder")]
-    elif (into / "config.pbtxt").exists():
-        faults = [Fault(str(into), "is a model, not a folder of models", f"--into {into.resolve().parent}")]
+    if folder.exists() and not folder.is_dir():
+        faults = [Fault(str(folder), "is no folder")]
+    elif (folder / "config.pbtxt").exists():
+        faults = [Fault(str(folder), "is a model, not a folder of models", f"--into {folder.resolve().parent}")]
     if faults:
         raise ConfigurationError(faults, "models build")
-    return [_build(points[name], into, tell) for name in wanted]
+    return [_build(points[name], folder, tell) for name in wanted]
 
 
-def _build(point: EntryPoint, into: Path, tell: Callable[[str], None]) -> ModelEntry:
-    tell(point.name)
+def _installed() -> dict[str, Path]:
+    """The models that installed packages bring, with their folders."""
+    return {each.name: each for folder in installed_folders() for each in folder.iterdir()}
+
+
+def _build(point: EntryPoint, into: Path, tell: Callable[[Path], None]) -> ModelEntry:
+    tell(into / point.name)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=into) as scratch:  # nobody reads a model that is half written
         made = Path(scratch) / point.name

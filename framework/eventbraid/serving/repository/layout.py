@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from eventbraid.cache import cache_folder
 from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.kserve import ModelMetadata, TensorSpec
 from eventbraid.kserve.config import model_config, parse_config
@@ -26,7 +27,7 @@ from eventbraid.serving.repository.folders import (
     versions_of,
 )
 
-__all__ = ["ModelEntry", "Repository", "known_repositories", "read_model"]
+__all__ = ["ModelEntry", "Repository", "built_folder", "installed_folders", "known_repositories", "read_model"]
 
 _ONNX_TYPES = {
     "tensor(bool)": "BOOL",
@@ -134,13 +135,28 @@ class Repository:
 
 
 def known_repositories(extra: Iterable[str | Path] = ()) -> list[Path]:
-    """The given folders, and those of installed packages (entry points of the group "eventbraid.models")."""
-    found = [Path(folder) for folder in extra]
+    """The given folders, those of installed packages, and that of the models that were built here."""
+    built = built_folder()
+    return [*map(Path, extra), *installed_folders(), *([built] if _holds_models(built) else ())]
+
+
+def installed_folders() -> list[Path]:
+    """The folders of installed packages (entry points of the group "eventbraid.models")."""
+    found: list[Path] = []
     for point in entry_points(group="eventbraid.models"):
         spec = importlib.util.find_spec(point.value)
         folders = map(Path, (spec.submodule_search_locations or ()) if spec is not None else ())
-        found += [folder for folder in folders if any((each / "1").is_dir() for each in folder.iterdir())]
+        found += filter(_holds_models, folders)
     return found
+
+
+def built_folder() -> Path:
+    """Where `eventbraid models build` puts models, in the cache folder."""
+    return cache_folder() / "models"
+
+
+def _holds_models(folder: Path) -> bool:
+    return folder.is_dir() and any((each / "1").is_dir() for each in folder.iterdir() if each.name[0] != ".")
 
 
 def read_model(folder: Path, config: Any = None) -> ModelEntry:

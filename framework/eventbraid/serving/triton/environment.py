@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from eventbraid.cache import cache_folder
 from eventbraid.errors import ConfigurationError, MissingExtra
 from eventbraid.serving.triton.gpus import find_gpus, usable_gpus
 from eventbraid.serving.triton.installing import Step, Tell, make_environment, quiet
@@ -72,10 +73,7 @@ def triton_environment(tell: Tell = quiet) -> TritonEnvironment:
     libraries = find_libraries()
     gpus = find_gpus()
     package, requirement = runtime(_runtime_version(), gpus)
-    cache = Path(
-        os.environ.get("EVENTBRAID_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eventbraid"
-    )
+    cache = cache_folder()
     folder = cache / f"triton-{TRITON}-python{PYTHON}-{package}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / f"{folder.name}.lock").open("w") as lock:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from eventbraid import EventID, Output, Parameter
 from eventbraid.sources import Entry, Source
-from eventbraid_modules.hlt.generation import BLOCK, Mixture, block_file, cached_block
-from eventbraid_modules.hlt.particles import Particles
+from eventbraid_modules.collisions.generation import BLOCK, Mixture, block_file, cached_block
+from eventbraid_modules.collisions.particles import Particles
 
 __all__ = ["CollisionSource"]
 

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from eventbraid.cache import cache_folder
 from eventbraid.errors import DataError, need_extra
-from eventbraid_modules.hlt.particles import Particles
+from eventbraid_modules.collisions.particles import Particles
 
-__all__ = ["BLOCK", "Mixture", "block_file", "cache_folder", "cached_block", "generate"]
+__all__ = ["BLOCK", "Mixture", "block_file", "cached_block", "generate"]
 
 BLOCK: Final = 100
 """Events in a block."""
@@ -83,13 +84,6 @@ def _visible(event: Any) -> Particles:
     ]
     columns = np.array(rows, np.float64).reshape(len(rows), len(COLUMNS)).T
     return Particles(*(column.astype(dtype) for column, dtype in zip(columns, COLUMNS.values(), strict=True)))
-
-
-def cache_folder() -> Path:
-    """Where generated blocks are kept: $EVENTBRAID_CACHE, else the user's cache folder."""
-    if chosen := os.environ.get("EVENTBRAID_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eventbraid"
 
 
 def block_file(seed: int, block: int, mixture: Mixture) -> Path:
