@@ -43,6 +43,8 @@ class Models:
         self._loaded: dict[str, _Loaded] = {}
         self._gone: dict[str, tuple[tuple[str, ...], str]] = {}
         """Versions of models that were asked for and are not ready, and why."""
+        self._unloading: dict[str, list[asyncio.Task[None]]] = {}
+        """What still ends of models that were unloaded last."""
         self._ending: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
 
@@ -97,7 +99,7 @@ class Models:
             loaded = self._loaded.pop(name, None)
             if loaded is not None:
                 self._gone[name] = (tuple(loaded.versions), "unloaded")
-                self._end(loaded)
+                self._unloading[name] = self._end(loaded)
 
     def find(self, name: str, version: str = "") -> Model:
         """The newest version, or the one that is asked for; raises `ModelFailure` where it is not ready."""
@@ -144,7 +146,10 @@ class Models:
         """Name, version, state and reason of all that are there, ready or not."""
         found = [(each.entry.name, each.version, "READY", "") for each in self]
         for name, (versions, reason) in self._gone.items():
-            found += [(name, version, "UNAVAILABLE", reason) for version in versions]
+            ends = not all(task.done() for task in self._unloading.get(name, ()))
+            found += [
+                (name, version, *(("UNLOADING", "") if ends else ("UNAVAILABLE", reason))) for version in versions
+            ]
         known = {*self._loaded, *self._gone}
         return found + [(name, "", "", "") for name in self._repository.names() if name not in known]
 
@@ -161,12 +166,15 @@ class Models:
             raise
         return loaded
 
-    def _end(self, loaded: _Loaded | None) -> None:
+    def _end(self, loaded: _Loaded | None) -> list[asyncio.Task[None]]:
         """End what was loaded, beside what else is done."""
+        tasks: list[asyncio.Task[None]] = []
         for model in loaded.versions.values() if loaded is not None else ():
             task = asyncio.get_running_loop().create_task(model.stop(), name=f"ending {model!r}")
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+            tasks.append(task)
+        return tasks
 
 
 def with_signature(entry: ModelEntry) -> ModelEntry:
