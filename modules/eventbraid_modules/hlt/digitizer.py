@@ -2,12 +2,13 @@
 
 A stated, simple simulation, in the place of a full one: hadrons leave their energy with the resolution of a
 sampling calorimeter, shared in depth and over neighbouring towers; a channel's energy becomes charge through
-its gain, spread over the slices by a pulse of jittering delay, on a pedestal with noise.
+its gain, spread over the slices by a pulse of jittering delay, on a pedestal with noise and on the pulses of the
+bunch crossings before and after.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -16,9 +17,19 @@ from numpy.typing import NDArray
 from eventbraid import Event, Input, Output, Parameter, Producer
 from eventbraid_modules.collisions.particles import Particles
 from eventbraid_modules.hlt.geometry import CHANNELS, DEPTH, GAIN, IETA, IPHI, SHAPE, cells
-from eventbraid_modules.hlt.pulse import IN_TIME, SLICES, pulse
+from eventbraid_modules.hlt.pulse import IN_TIME, SLICE_NS, SLICES, pulse
 
-__all__ = ["INPUTS", "HcalDigis", "HcalDigitizer", "deposit", "digitise", "features_of"]
+__all__ = [
+    "CROSSINGS",
+    "INPUTS",
+    "HcalDigis",
+    "HcalDigitizer",
+    "TrueEnergies",
+    "deposit",
+    "digitise",
+    "features_of",
+    "out_of_time",
+]
 
 INPUTS: Final = 15
 """Inputs of FACILE for a channel."""
@@ -40,6 +51,10 @@ STEP_FC: Final = 0.35
 """What a count of the digitiser stands for, fC."""
 JITTER_NS: Final = 1.5
 """Spread of the pulses' delay, ns."""
+CROSSINGS: Final = np.array([-2, -1, 1, 2], np.float32)
+"""The bunch crossings beside, 25 ns apart, whose pulses are seen too."""
+SOFT_GEV: Final = 3.0
+"""Particles below this transverse momentum are those of soft collisions, GeV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +76,45 @@ def deposit(particles: Particles, rng: np.random.Generator) -> NDArray[np.float3
     seen = np.maximum(energy * (1 + spread * rng.standard_normal(len(particles), np.float32)), 0)
     eta_cell, phi_cell = cells(particles.eta, particles.phi)
     depths = rng.dirichlet(8 * DEPTH_PROFILE, len(particles)).astype(np.float32)
-    towers = np.zeros((SHAPE[0] + 2, SHAPE[1], SHAPE[2]), np.float32)  # an edge on both sides for what leaks out
     inside = (eta_cell >= 0) & (eta_cell < SHAPE[0])
     rows, columns, shares = eta_cell[inside] + 1, phi_cell[inside], (seen[:, None] * depths)[inside]
-    for eta_step, phi_step in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        share = LEAK if eta_step or phi_step else 1 - 4 * LEAK
-        np.add.at(towers, (rows + eta_step, (columns + phi_step) % SHAPE[1]), share * shares)
-    return towers[1:-1].reshape(CHANNELS)
+    channels = ((rows * SHAPE[1] + columns) * SHAPE[2])[:, None] + np.arange(SHAPE[2])
+    flat = np.bincount(channels.ravel(), shares.ravel(), (SHAPE[0] + 2) * SHAPE[1] * SHAPE[2])
+    hit = flat.reshape(SHAPE[0] + 2, SHAPE[1], SHAPE[2])  # an edge on both sides for what leaks out
+    around = np.roll(hit, 1, 0) + np.roll(hit, -1, 0) + np.roll(hit, 1, 1) + np.roll(hit, -1, 1)
+    towers = (1 - 4 * LEAK) * hit + LEAK * around
+    return towers[1:-1].reshape(CHANNELS).astype(np.float32)
 
 
-def digitise(energy: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """The quantised charge of each channel, fC, shape (16000, 8), of the energies in GeV, shape (16000,)."""
+def out_of_time(particles: Particles, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The energy in each channel from each of `CROSSINGS`, GeV, shape (4, 16000).
+
+    Soft collisions look alike: those of another crossing are the soft particles of this one, turned in azimuth by an
+    angle that is drawn, and every other crossing mirrored in eta.
+    """
+    soft = particles.pt < SOFT_GEV
+    columns = (getattr(particles, each.name)[soft] for each in fields(particles))
+    here = deposit(Particles(*columns), rng).reshape(SHAPE)
+    turns = rng.integers(SHAPE[1], size=len(CROSSINGS))
+    turned = [np.roll(here[:: (-1) ** number], turn, axis=1) for number, turn in enumerate(turns)]
+    return np.stack(turned).reshape(len(CROSSINGS), CHANNELS)
+
+
+def digitise(
+    energy: NDArray[np.float32], rng: np.random.Generator, others: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """The quantised charge of each channel, fC, shape (16000, 8), of energies in GeV, shape (16000,).
+
+    `others` are the energies from `CROSSINGS`, GeV, shape (4, 16000); nothing where left out.
+    """
     charge = rng.standard_normal((CHANNELS, SLICES), np.float32)
     charge *= NOISE_FC
     charge += PEDESTAL_FC
     hit = np.flatnonzero(energy > 0)
     delays = JITTER_NS * rng.standard_normal(len(hit), np.float32)
     charge[hit] += pulse(delays) * (energy[hit] / GAIN[hit])[:, None]
+    if others is not None:
+        charge += (others / GAIN).T @ pulse(SLICE_NS * CROSSINGS)
     charge /= STEP_FC
     np.rint(charge, out=charge)
     np.maximum(charge, 0, out=charge)
@@ -109,5 +146,18 @@ class HcalDigitizer(Producer):
 
     def produce(self, event: Event) -> None:
         rng = np.random.default_rng([self.seed, *event.id])
-        charge = digitise(deposit(event[self.particles], rng), rng)
+        particles = event[self.particles]
+        energy = deposit(particles, rng)
+        charge = digitise(energy, rng, out_of_time(particles, rng))
         event[self.digis] = HcalDigis(charge, features_of(charge))
+
+
+class TrueEnergies(Producer):
+    """What an `HcalDigitizer` of the same seed found deposited: the truth that energies are compared with."""
+
+    particles = Input[Particles]("particles")
+    energies = Output[NDArray[np.float32]]()  # GeV, shape (channels,)
+    seed = Parameter(1, ge=0, doc="that of the digitizer")
+
+    def produce(self, event: Event) -> None:
+        event[self.energies] = deposit(event[self.particles], np.random.default_rng([self.seed, *event.id]))

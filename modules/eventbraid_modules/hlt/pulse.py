@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IN_TIME", "NOMINAL", "SLICES", "SLICE_NS", "pulse"]
+__all__ = ["IN_TIME", "SLICES", "SLICE_NS", "pulse"]
 
 SLICES: Final = 8
 """Time slices that are read out."""
@@ -34,8 +34,3 @@ def pulse(delay: NDArray[np.float32]) -> NDArray[np.float32]:
     shares = np.maximum(np.diff(whole, axis=1), 0)
     normal: NDArray[np.float32] = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
     return normal
-
-
-NOMINAL: Final = pulse(np.zeros(1, np.float32))[0]
-"""The pulse without delay, shape (8,): what the template fit assumes."""
-NOMINAL.flags.writeable = False

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import eventbraid_modules.models
 from eventbraid import EventID, Job
+from eventbraid.loading import load_job
 from eventbraid.testing import ListOutput, ListSource
 from eventbraid_modules.collisions import Particles
 from eventbraid_modules.hlt import (
@@ -25,13 +26,22 @@ from eventbraid_modules.hlt import (
     TemplateEnergies,
     TowerMaker,
     Towers,
+    TrueEnergies,
 )
-from eventbraid_modules.hlt.digitizer import INPUTS, deposit, digitise, features_of
-from eventbraid_modules.hlt.energies import fit_template
+from eventbraid_modules.hlt.digitizer import (
+    CROSSINGS,
+    INPUTS,
+    PEDESTAL_FC,
+    deposit,
+    digitise,
+    features_of,
+    out_of_time,
+)
+from eventbraid_modules.hlt.energies import fit_pulses
 from eventbraid_modules.hlt.geometry import CHANNELS, ETA, GAIN, PHI, SHAPE, TOWER_ETA, TOWERS
 from eventbraid_modules.hlt.jets import anti_kt, find_jets
 from eventbraid_modules.hlt.missing import missing_of
-from eventbraid_modules.hlt.pulse import SLICES, pulse
+from eventbraid_modules.hlt.pulse import SLICE_NS, SLICES, pulse
 from eventbraid_modules.hlt.towers import sum_depths
 from eventbraid_modules.hlt.train_facile import LAYERS
 
@@ -96,13 +106,39 @@ def test_features_are_15_numbers_a_channel() -> None:
     assert np.isfinite(features).all()
 
 
-@given(st.floats(5, 200))
-def test_the_template_fit_finds_the_energy_of_a_nominal_pulse(energy: float) -> None:
-    from eventbraid_modules.hlt.digitizer import PEDESTAL_FC
-    from eventbraid_modules.hlt.pulse import NOMINAL
+@given(st.floats(5, 200), st.lists(st.floats(0, 50), min_size=4, max_size=4))
+def test_the_fit_finds_the_energy_of_a_nominal_pulse_whatever_the_crossings_beside_left(
+    energy: float, others: list[float]
+) -> None:
+    crossings = np.array([0, *CROSSINGS], np.float32)
+    pulses = np.array([energy, *others], np.float32) @ pulse(SLICE_NS * crossings)
+    charge = (PEDESTAL_FC + pulses / GAIN[:50, None]).astype(np.float32)
+    assert np.allclose(fit_pulses(charge, GAIN[:50]), energy, rtol=1e-3, atol=0.05)
 
-    charge = (PEDESTAL_FC + np.outer(energy / GAIN[:50], NOMINAL)).astype(np.float32)
-    assert np.allclose(fit_template(charge, GAIN[:50]), energy, rtol=1e-3)
+
+def test_crossings_beside_leave_soft_energy_of_the_same_amount_elsewhere() -> None:
+    rng = np.random.default_rng(1)
+    soft = pions([1.0] * 2000, rng.uniform(-3, 3, 2000).tolist(), rng.uniform(-3, 3, 2000).tolist())
+    hard = pions([80.0], [0.1], [1.0])
+    columns = [np.concatenate([getattr(each, field.name) for each in (soft, hard)]) for field in fields(Particles)]
+    others = out_of_time(Particles(*columns), rng)
+    alone = deposit(soft, rng).sum()
+    assert others.shape == (len(CROSSINGS), CHANNELS)
+    assert np.allclose(others.sum(axis=1), alone, rtol=0.05)
+    assert others.max() < 40
+    assert not np.array_equal(others[0], others[1])
+
+
+def test_the_truth_is_what_the_digitizer_of_the_same_seed_found_deposited() -> None:
+    output = ListOutput(keep=["truth", "digis"])
+    modules = {"digis": HcalDigitizer(seed=5), "truth": TrueEnergies(seed=5)}
+    source = ListSource([{"particles": pions([200.0] * 50, [0.1] * 50, [1.0] * 50)}])
+    Job("t", source=source, modules=modules, outputs=[output]).run()
+    truth, digis = (output.rows[0].products[name] for name in ("truth", "digis"))
+    fitted = fit_pulses(digis.charge, GAIN)
+    loud = truth > 50
+    assert loud.sum() >= 5
+    assert np.allclose(fitted[loud], truth[loud], rtol=0.15)
 
 
 @given(st.integers(0, 2**31))
@@ -142,27 +178,20 @@ def test_an_event_without_particles_passes_through_with_empty_products() -> None
 
 def test_facile_is_the_papers_network_for_15_inputs_and_about_2000_parameters() -> None:
     model = onnx.load(MODEL)
-    weights = {each.name: list(each.dims) for each in model.graph.initializer}
-    assert [weights[f"dense{number}.bias"][0] for number in range(1, 7)] == [30, 20, 10, 5, 3, 1] == list(LAYERS)
-    assert weights["dense1.weight"] == [30, 15]
-    assert 1_300 <= sum(int(np.prod(dims)) for dims in weights.values()) <= 2_100
+    shapes = [list(each.dims) for each in model.graph.initializer if "running" not in each.name]
+    dense = [shape for shape in shapes if len(shape) == 2]
+    assert dense == [[30, 15], [20, 30], [10, 20], [5, 10], [3, 5], [1, 3]]
+    assert [after for after, _ in dense] == list(LAYERS)
+    assert sum(int(np.prod(shape)) for shape in shapes) == 1417
+    assert [node.op_type for node in model.graph.node] == ["BatchNormalization", *["Gemm", "Relu"] * 5, "Gemm"]
 
 
-def test_facile_is_near_the_template_fit_on_signals_and_quieter_without() -> None:
-    rng = np.random.default_rng(7)
-    pt = rng.exponential(8, 600)
-    energy = deposit(pions(pt.tolist(), rng.uniform(-2.5, 2.5, 600).tolist(), rng.uniform(-3, 3, 600).tolist()), rng)
-    charge = digitise(energy, rng)
-    session = onnxruntime.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])
-    (found,) = session.run(["energy"], {"features": features_of(charge)})
-    signal = energy > 1
-    assert signal.sum() > 500
-
-    def rms(values: np.ndarray) -> float:
-        return float(np.sqrt(np.mean((values - energy)[signal] ** 2)))
-
-    assert rms(found[:, 0]) <= 1.2 * rms(fit_template(charge, GAIN))
-    assert found[energy == 0].std() < 0.5 * fit_template(charge, GAIN)[energy == 0].std()
+def test_facile_beats_the_fit_on_collisions_that_it_was_not_trained_on() -> None:
+    job = load_job(Path(__file__).parents[3] / "examples/facile.py").replace(events=40)
+    figures = job.run("blocking").figures
+    ours, rule = (figures[f"energiesOf{name}"] for name in ("Facile", "Fit"))
+    for name in ("RMS below 0.5 GeV, GeV", "RMS 1 to 10 GeV, GeV", "RMS above 10 GeV, GeV"):
+        assert ours[name] < rule[name], name
 
 
 def test_digis_are_frozen_with_their_arrays() -> None:
