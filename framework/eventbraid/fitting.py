@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 import types
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 __all__ = ["fits", "type_name"]
+
+NUMBERS: Final[dict[Any, type]] = {int: numbers.Integral, float: numbers.Real, complex: numbers.Complex}
+"""What may be read as a number of Python: NumPy's own, too, and whole numbers as real ones."""
 
 
 def fits(given: Any, wanted: Any) -> bool:
@@ -24,7 +28,7 @@ def fits(given: Any, wanted: Any) -> bool:
         return True
     if getattr(wanted_class, "_is_protocol", False):
         return True
-    if wanted_class is float and given_class is int:
+    if wanted_class in NUMBERS and issubclass(given_class, NUMBERS[wanted_class]):
         return True
     if not issubclass(given_class, wanted_class):
         return False

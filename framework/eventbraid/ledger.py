@@ -73,6 +73,8 @@ class Ledger:
         self.stopping: Failure | None = None
         """The earliest failure whose policy ends the job."""
         self.fatal: EventbraidError | None = None
+        self._unwritable = False
+        """An output failed: nothing is written any more. Where the source did, its events until then still are."""
 
     @property
     def writes(self) -> bool:
@@ -162,7 +164,7 @@ class Ledger:
     async def write(self) -> None:
         """Write the rows that are due, in a thread; a failure becomes `fatal`."""
         rows, self._rows.due = self._rows.due, []
-        if rows and self.fatal is None:
+        if rows and not self._unwritable:
             await asyncio.to_thread(self._write, rows)
 
     def _write(self, rows: Sequence[tuple[int, Row]]) -> None:
@@ -173,8 +175,10 @@ class Ledger:
             try:
                 output.write(mine)
             except EventbraidError as error:
+                self._unwritable = True
                 self.stopped_by(error)
             except Exception as error:  # noqa: BLE001  # whatever the file system says
+                self._unwritable = True
                 self.stopped_by(output_failed(output, "writing", error))
 
 

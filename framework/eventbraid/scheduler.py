@@ -462,6 +462,9 @@ class Scheduler(Walker):
         if self._events_watched:
             event = passage.event
             self._audience.event_ends(event.id, event.number, perf_counter(), failed, passed)
+        self._write_what_is_due()
+
+    def _write_what_is_due(self) -> None:
         if self._writes and self._ledger.writing_due and not self._writing:
             self._writing = True
             self._start(self._write())
@@ -473,6 +476,7 @@ class Scheduler(Walker):
             self._writing = False
         if self._ledger.fatal is not None:
             self._intake.stop()
+        self._write_what_is_due()  # where the ledger is full no event is read, whose end would have it written
         self.wake()
 
 
