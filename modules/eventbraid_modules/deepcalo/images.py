@@ -33,9 +33,6 @@ class Images:
     phi: Array
     """Azimuth of the middle of each image, radians, from -pi to pi."""
 
-    def __len__(self) -> int:
-        return len(self.pixels)
-
 
 def make_images(cells: Cells) -> Images:
     """The images around the cell of the middle layer with most energy near each patch's middle.

@@ -7,14 +7,13 @@ batch of 5. An image of 11 columns cannot be halved four times, so each column i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from eventbraid_modules.deepcalo.geometry import IMAGE
 
-__all__ = ["CONFIG", "DENSE", "FILTERS", "LAYERS", "REPEAT", "Layer", "config", "flops", "layers", "parameters"]
+__all__ = ["DENSE", "FILTERS", "LAYERS", "REPEAT", "Layer", "config", "flops", "parameters"]
 
 FILTERS: Final = (16, 32, 64, 128, 256)
 """Filters of the convolutions of each block."""
@@ -48,8 +47,7 @@ class Layer:
         return 2 * self.inputs * self.outputs * (self.kernel**2 or 1) * self.size[0] * self.size[1]
 
 
-def layers() -> tuple[Layer, ...]:
-    """The layers in their order."""
+def _layers() -> tuple[Layer, ...]:
     rows, columns, channels = IMAGE
     size = (rows, REPEAT * columns)
     found = [Layer(1, channels, FILTERS[0], 5, size)]
@@ -60,17 +58,18 @@ def layers() -> tuple[Layer, ...]:
     return (*found, *(Layer(6, before, after) for before, after in pairwise((flat, *DENSE))))
 
 
-LAYERS: Final = layers()
+LAYERS: Final = _layers()
+"""The layers with weights, in their order."""
 
 
-def parameters(table: Sequence[Layer] = LAYERS) -> int:
+def parameters() -> int:
     """How many numbers are trained: 1,834,721."""
-    return sum(layer.parameters for layer in table)
+    return sum(layer.parameters for layer in LAYERS)
 
 
-def flops(images: int, table: Sequence[Layer] = LAYERS) -> int:
+def flops(images: int) -> int:
     """Multiplications and additions for a batch of so many images."""
-    return images * sum(layer.flops for layer in table)
+    return images * sum(layer.flops for layer in LAYERS)
 
 
 CONFIG: Final = """\

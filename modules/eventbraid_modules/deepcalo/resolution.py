@@ -60,7 +60,7 @@ class EnergyResolution(Analyzer):
         found, truth = event[self.energies], event[self.electrons].energy
         if found.shape != truth.shape:
             raise DataError(f"{len(truth)} electrons have energies of shape {list(found.shape)}")
-        self._found[event.id] = found.copy(), truth
+        self._found[event.id] = found.copy(), truth  # a view would keep a place in shared memory
 
     def figures(self) -> Mapping[str, Figure]:
         pairs = [self._found[event] for event in sorted(self._found)]
