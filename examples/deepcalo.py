@@ -4,6 +4,7 @@ The network is not shipped: `eventbraid models build deepcalo` trains it once.
 """
 
 from eventbraid import Job
+from eventbraid.outputs import ParquetOutput
 from eventbraid_modules.deepcalo import (
     DeepCaloEnergies,
     ElectronSource,
@@ -24,5 +25,6 @@ job = Job(
         "resolution": EnergyResolution(),
         "resolutionOfSums": EnergyResolution(energies="sums"),
     },
+    outputs=[ParquetOutput("deepcalo.parquet", keep=["electrons", "energies", "sums"])],
     streams=16,
 )

@@ -37,6 +37,8 @@ def draw(sample: Sample, energies: NDArray[np.float32], file: Path) -> None:
         axes.imshow(pixels, aspect="auto", origin="lower", extent=(-half_eta, half_eta, -half_phi, half_phi))
         axes.set_title(layer.name, fontsize=9)
         axes.tick_params(labelsize=7)
+        axes.set_xticks([-0.05, 0, 0.05])
+        axes.set_yticks([-0.1, 0, 0.1])
         if number >= 2:
             axes.set_xlabel("eta from the middle", fontsize=8)
         if number % 2 == 0:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pyarrow.parquet as parquet
 import pytest
 from onnx import TensorProto, helper
 
@@ -106,6 +107,16 @@ def test_the_untrained_network_has_worse_figures_than_the_sums(models: Path) -> 
     job, _ = example(models)
     figures = job.run().figures
     assert float(figures["resolution"]["resolution, %"]) > float(figures["resolutionOfSums"]["resolution, %"])
+
+
+def test_the_example_writes_what_it_found_beside_the_truth(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    replace(load_job(EXAMPLE), models=[models]).replace(events=3).run()
+    table = parquet.read_table("deepcalo.parquet")
+    assert {"electrons.energy", "electrons.eta", "electrons.phi", "energies", "sums"} <= set(table.column_names)
+    assert [len(each) for each in table.column("energies").to_pylist()] == [5, 5, 5]
 
 
 def other_shape(folder: Path) -> Path:
