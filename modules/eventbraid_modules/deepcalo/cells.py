@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from eventbraid import Event, Input, Output, Parameter, Producer
 from eventbraid.errors import DataError
 from eventbraid_modules.deepcalo.electrons import Electrons
-from eventbraid_modules.deepcalo.geometry import ETA_MAX, LAYERS, PATCH, PHI_PIXELS, PIXEL_ETA, PIXEL_PHI, RADIUS
+from eventbraid_modules.deepcalo.geometry import (
+    ENERGY_MAX,
+    ETA_MAX,
+    LAYERS,
+    PATCH,
+    PHI_PIXELS,
+    PIXEL_ETA,
+    PIXEL_PHI,
+    RADIUS,
+)
 from eventbraid_modules.deepcalo.shower import depth_profile, inside, shares
 
 __all__ = ["Cells", "ShowerSimulator", "depths", "simulate"]
@@ -96,15 +105,17 @@ def simulate(electrons: Electrons, rng: np.random.Generator, pileup: float) -> C
     noisy: list[Array] = []
     soft = _soft(electrons.eta, rng, pileup)
     for layer, square, more, one, other in zip(LAYERS, SAMPLING, soft, *parts, strict=True):
-        energy = rng.standard_gamma((one + other) / np.float32(square), dtype=np.float32) * np.float32(square)
+        mean = np.maximum(one + other, 0) / np.float32(square)  # far away rounding may leave less than nothing
+        energy = rng.standard_gamma(mean, dtype=np.float32) * np.float32(square)
         noisy.append(energy + more + np.float32(layer.noise) * rng.standard_normal(energy.shape, np.float32))
     corner[:, 1] %= PHI_PIXELS
     return Cells(tuple(noisy), corner)
 
 
 def _check(electrons: Electrons) -> None:
-    finite = np.isfinite(electrons.energy) & np.isfinite(electrons.phi)
-    if (bad := np.flatnonzero(~(finite & (electrons.energy > 0) & (np.abs(electrons.eta) <= ETA_MAX)))).size:
+    good = (electrons.energy > 0) & (electrons.energy < ENERGY_MAX)
+    good &= (np.abs(electrons.eta) <= ETA_MAX) & np.isfinite(electrons.phi)
+    if (bad := np.flatnonzero(~good)).size:  # what is no number is never good
         each = (float(column[bad[0]]) for column in (electrons.energy, electrons.eta, electrons.phi))
         found = ", ".join(f"{name} {value:g}" for name, value in zip(("energy", "eta", "phi"), each, strict=True))
         raise DataError(f"electron {bad[0]} has {found}: no electron within |eta| = {ETA_MAX}")

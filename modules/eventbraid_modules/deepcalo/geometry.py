@@ -12,7 +12,18 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["ETA_MAX", "IMAGE", "LAYERS", "PATCH", "PHI_PIXELS", "PIXEL_ETA", "PIXEL_PHI", "RADIUS", "Layer"]
+__all__ = [
+    "ENERGY_MAX",
+    "ETA_MAX",
+    "IMAGE",
+    "LAYERS",
+    "PATCH",
+    "PHI_PIXELS",
+    "PIXEL_ETA",
+    "PIXEL_PHI",
+    "RADIUS",
+    "Layer",
+]
 
 PIXEL_ETA: Final = 0.003125
 PHI_PIXELS: Final = 256
@@ -22,6 +33,8 @@ RADIUS: Final = 1500.0
 """Of the layers, mm: what turns angles into distances across a shower."""
 ETA_MAX: Final = 1.4
 """Electrons beyond are not in the barrel."""
+ENERGY_MAX: Final = 14_000.0
+"""Of the collisions, GeV: no electron and no cell has as much."""
 
 
 @dataclass(frozen=True, slots=True)

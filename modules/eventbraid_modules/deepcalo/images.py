@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from eventbraid import Event, Input, Output, Producer
 from eventbraid.errors import DataError
 from eventbraid_modules.deepcalo.cells import Cells
-from eventbraid_modules.deepcalo.geometry import IMAGE, LAYERS, PATCH, PHI_PIXELS, PIXEL_ETA, PIXEL_PHI
+from eventbraid_modules.deepcalo.geometry import ENERGY_MAX, IMAGE, LAYERS, PATCH, PHI_PIXELS, PIXEL_ETA, PIXEL_PHI
 
 __all__ = ["ImageMaker", "Images", "make_images"]
 
 Array = NDArray[np.float32]
 SEEDS: Final = (slice(4, 10), slice(6, 14))
 """Middle cells of a patch in which the electron is looked for, in eta and in phi."""
-MOST: Final = 14_000.0
-"""Energies of cells beyond this are no energies, GeV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ def make_images(cells: Cells) -> Images:
     Raises `DataError` for cells whose energies are no numbers or beyond that of the collision.
     """
     for layer, energy in zip(LAYERS, cells.layers, strict=True):
-        if not (np.abs(energy) < MOST).all():  # false for NaN too
-            electron, eta, phi = np.argwhere(~(np.abs(energy) < MOST))[0]
+        if not (np.abs(energy) < ENERGY_MAX).all():  # false for NaN too
+            electron, eta, phi = np.argwhere(~(np.abs(energy) < ENERGY_MAX))[0]
             value = energy[electron, eta, phi]
             raise DataError(f"electron {electron}: cell ({eta}, {phi}) of layer {layer.name} has {value:g} GeV")
     count = len(cells)

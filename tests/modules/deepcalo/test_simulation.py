@@ -155,6 +155,7 @@ def test_no_electrons_leave_no_cells() -> None:
         ((np.nan, 0.0, 0.0), "electron 1 has energy nan"),
         ((np.inf, 0.0, 0.0), "electron 1 has energy inf"),
         ((-3.0, 0.0, 0.0), "electron 1 has energy -3"),
+        ((3e38, 0.0, 0.0), "electron 1 has energy 3e+38"),
         ((10.0, 2.0, 0.0), "eta 2, phi 0: no electron within |eta| = 1.4"),
         ((10.0, np.nan, 0.0), "eta nan"),
         ((10.0, 0.0, np.inf), "phi inf"),
