@@ -46,11 +46,17 @@ def _image(charge: NDArray[np.float32], wraps: bool) -> NDArray[np.float32]:
     """A plane in pixels, with an edge of half a patch around it."""
     wires, ticks = charge.shape
     times = -(-ticks // TICKS)
-    padded = np.pad(charge, ((0, 0), (0, times * TICKS - ticks)))
-    pixels = padded.reshape(wires, times, TICKS).sum(axis=2) / np.float32(UNIT)
+    image = np.zeros((wires + 2 * CENTRE, times + 2 * CENTRE), np.float32)
+    pixels = image[CENTRE : CENTRE + wires, CENTRE : CENTRE + times]
+    for tick in range(TICKS):  # several times as fast as a sum over an axis of six
+        part = charge[:, tick::TICKS]
+        pixels[:, : part.shape[1]] += part
+    pixels /= np.float32(UNIT)
     np.clip(pixels, *RANGE, out=pixels)
-    image = np.pad(pixels, ((CENTRE, CENTRE), (0, 0)), mode="wrap" if wraps else "constant")
-    return np.pad(image, ((0, 0), (CENTRE, CENTRE)))
+    if wraps:
+        image[:CENTRE] = image[wires : wires + CENTRE]
+        image[-CENTRE:] = image[CENTRE : 2 * CENTRE]
+    return image
 
 
 class Patches(Producer):

@@ -1,6 +1,6 @@
 """Draws an event with what made its hits: `python -m eventbraid_modules.protodune.picture protodune.png`.
 
-The truth, the network's answer and the rule's, on a plane of collection wires. Needs the extras `plots` and `local`,
+The truth, the network's answer and the rule's, on a plane of collection wires. Needs the extras `plots` and `serving`,
 and the built model.
 """
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -21,10 +22,13 @@ from eventbraid.testing import ListSource
 from eventbraid_modules.protodune import IdentificationStudy, Kind
 from eventbraid_modules.protodune.identification import SCORES, classify, shape_of
 from eventbraid_modules.protodune.network import CLASSES, LAYERS, MAPS, PARAMETERS
-from eventbraid_modules.protodune.patches import CENTRE, SIDE
+from eventbraid_modules.protodune.patches import CENTRE, SIDE, cut_patches
 from eventbraid_modules.protodune.study import confusion, michel_curve
 from eventbraid_modules.protodune.train_emtrackmichelid import SEED, build, sample, train, write
 from eventbraid_modules.protodune.truth import NONE
+
+if TYPE_CHECKING:
+    from conftest import Reconstructed
 
 NAME = "emtrackmichelid"
 TORCH = importlib.util.find_spec("torch") is not None
@@ -78,6 +82,17 @@ def test_a_patch_has_the_same_scores_in_a_batch_of_any_size(untrained: Path) -> 
     assert ((michel >= 0) & (michel <= 1)).all()
     (few,) = network.run(["track_em_none"], {"patches": patches[:3]})
     assert np.allclose(few, classes[:3], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_patches_take_less_than_a_twentieth_of_the_networks_time(untrained: Path, event: Reconstructed) -> None:
+    network = session(untrained)
+    start = time.process_time()
+    patches = cut_patches(event.signals, event.hits)
+    cutting = (time.process_time() - start) / len(patches)
+    start = time.process_time()
+    network.run(["michel"], {"patches": patches[:235, ..., None]})
+    assert cutting < 0.05 * (time.process_time() - start) / 235
 
 
 @pytest.mark.skipif(built() is None, reason="`eventbraid models build emtrackmichelid` was not run")
