@@ -12,7 +12,7 @@ from eventbraid import Analyzer, Event, Figure, Input, Parameter
 from eventbraid_modules.protodune.ionisation import Kind
 from eventbraid_modules.protodune.network import CLASSES
 
-__all__ = ["IdentificationStudy", "confusion", "michel_curve"]
+__all__ = ["IdentificationStudy", "confusion", "michel_area", "michel_curve"]
 
 BINS: Final = 200
 """Of the Michel score."""
@@ -30,6 +30,13 @@ def michel_curve(scores: NDArray[np.float32], kinds: NDArray[np.int8]) -> NDArra
     """How many hits of other kinds (row 0) and of Michel electrons (row 1) have each score, shape (2, 200)."""
     bins = np.clip(scores[:, -1] * BINS, 0, BINS - 1).astype(np.int64)
     return np.bincount((kinds == Kind.MICHEL) * BINS + bins, minlength=2 * BINS).reshape(2, BINS)
+
+
+def michel_area(curve: NDArray[np.int64]) -> float:
+    """How often a hit of a Michel electron has a higher score than another one, of equal ones half; 0 for no hits."""
+    others, michels = curve
+    below = others.cumsum() - others / 2
+    return float(michels @ below) / max(int(others.sum()) * int(michels.sum()), 1)
 
 
 class IdentificationStudy(Analyzer):
@@ -68,6 +75,7 @@ class IdentificationStudy(Analyzer):
             "Michel efficiency, %": _percent(michels[at], michels[0]),
             "Michel purity, %": _percent(michels[at], michels[at] + others[at]),
             "best Michel efficiency x purity, %": 100 * float(best),
+            "Michel, area under the ROC curve, %": 100 * michel_area(self._curve),
         }
 
 

@@ -23,7 +23,7 @@ from eventbraid_modules.protodune import IdentificationStudy, Kind
 from eventbraid_modules.protodune.identification import SCORES, classify, shape_of
 from eventbraid_modules.protodune.network import CLASSES, LAYERS, MAPS, PARAMETERS
 from eventbraid_modules.protodune.patches import CENTRE, SIDE, cut_patches
-from eventbraid_modules.protodune.study import confusion, michel_curve
+from eventbraid_modules.protodune.study import confusion, michel_area, michel_curve
 from eventbraid_modules.protodune.train_emtrackmichelid import SEED, build, sample, train, write
 from eventbraid_modules.protodune.truth import NONE
 
@@ -100,23 +100,17 @@ def test_the_trained_network_beats_the_rule_on_hits_that_neither_has_seen() -> N
     repository = built()
     assert repository is not None
     assert parameters(repository / NAME / "1/model.onnx") == PARAMETERS
-    patches, kinds = sample(8, SEED + 2)
+    patches, kinds = sample(12, SEED + 2)
     found = session(repository).run(["track_em_none", "michel"], {"patches": patches[..., None]})
     network, rule = np.concatenate(found, axis=1), classify(patches)
-    shares = [_diagonal(confusion(scores, kinds)) for scores in (network, rule)]
-    assert shares[0] > 0.85
-    assert shares[0] > shares[1] + 0.04
-    assert _michel(network, kinds) > 2 * _michel(rule, kinds)
+    shares = [_diagonal(confusion(scores, kinds)[:2, :2]) for scores in (network, rule)]
+    assert shares[0] > 0.8
+    assert shares[0] > shares[1] + 0.05
+    assert michel_area(michel_curve(network, kinds)) > 0.8
 
 
 def _diagonal(matrix: Any) -> float:
     return float(np.mean(np.diag(matrix) / matrix.sum(axis=1)))
-
-
-def _michel(scores: Any, kinds: Any) -> float:
-    """Efficiency x purity of Michel electrons at 0.5."""
-    found, true = scores[:, -1] > 0.5, kinds == Kind.MICHEL
-    return float((found & true).sum() ** 2 / max(true.sum() * found.sum(), 1))
 
 
 def line(slope: float) -> Any:
@@ -203,6 +197,7 @@ def test_the_study_counts_the_confusion_matrix_and_michel_electrons() -> None:
     assert figures["Michel efficiency, %"] == 50
     assert figures["Michel purity, %"] == 50
     assert figures["best Michel efficiency x purity, %"] == pytest.approx(200 / 3)
+    assert figures["Michel, area under the ROC curve, %"] == pytest.approx(100 * 7 / 8)
 
 
 def test_the_study_of_no_hits_is_all_zero() -> None:
@@ -218,21 +213,44 @@ def test_building_without_torch_says_what_to_install(tmp_path: Path) -> None:
         build(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def lines() -> tuple[Any, Any]:
+    """Patches of straight tracks and of noise, and what made them."""
+    rng = np.random.default_rng(1)
+    tracks = np.stack([line(slope) for slope in rng.uniform(-1, 1, 256)])
+    noise = 0.05 * rng.standard_normal((256, SIDE, SIDE), np.float32)
+    return np.concatenate([tracks, noise]), np.repeat([Kind.TRACK, NONE], 256).astype(np.int8)
+
+
 @needs_torch
-def test_training_learns_and_what_is_written_gives_the_networks_own_scores(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_training_learns_and_what_is_written_gives_the_networks_own_scores(
+    tmp_path: Path, lines: tuple[Any, Any]
+) -> None:
     import torch
 
     from eventbraid_modules import training
 
-    patches, kinds = sample(12, 5)
-    network = train(patches, kinds, epochs=2)
+    patches, kinds = lines
+    network = train(patches, kinds, epochs=4)
     assert training.parameters(network) == PARAMETERS
+    some = patches[::8, ..., None]
     with torch.no_grad():
-        own = torch.cat(network(torch.from_numpy(patches[:64, ..., None])), 1).numpy()
+        own = torch.cat(network(torch.from_numpy(some)), 1).numpy()
+    track, none = (own[kinds[::8] == kind, 0].mean() for kind in (Kind.TRACK, NONE))
+    assert track > none + 0.1
     write(network, tmp_path / NAME)
     assert parameters(tmp_path / NAME / "1/model.onnx") == PARAMETERS
     assert not Repository.survey([tmp_path])[1]
-    found = session(tmp_path).run(["track_em_none", "michel"], {"patches": patches[:64, ..., None]})
-    assert np.allclose(np.concatenate(found, axis=1), own, atol=1e-4)
-    track, shower = (own[kinds[:64] == kind, 0].mean() for kind in (Kind.TRACK, Kind.SHOWER))
-    assert track > shower + 0.1
+    found = session(tmp_path).run(["track_em_none", "michel"], {"patches": some})
+    assert np.allclose(np.concatenate(found, axis=1), own, atol=1e-5)
+
+
+@needs_torch
+@pytest.mark.slow
+def test_training_gives_the_same_weights_again(lines: tuple[Any, Any]) -> None:
+    import torch
+
+    patches, kinds = lines
+    first, again = (train(patches[::2], kinds[::2], epochs=2).parameters() for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
