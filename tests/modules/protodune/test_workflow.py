@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "inference"))
+from real_triton import require_triton
+
 from eventbraid import Job, ModuleError
 from eventbraid.errors import RequestError
 from eventbraid.job import Mode
 from eventbraid.loading import load_job
-from eventbraid.serving import EmbeddedServer
+from eventbraid.serving import EmbeddedServer, TritonServer
 from eventbraid.testing import ListOutput, ListSource
 from eventbraid_modules.protodune import (
     CosmicSource,
@@ -61,6 +65,23 @@ def test_every_mode_gives_the_same_scores_and_figures(untrained: Path, batch_siz
     for found, same in others:
         assert all(np.array_equal(one, other) for one, other in zip(first, found, strict=True))
         assert same == figures
+
+
+@pytest.mark.triton
+async def test_the_real_triton_gives_the_scores_of_the_embedded_server_in_both_modes(
+    untrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # Triton itself is kept in the cache folder
+    require_triton()
+    found: list[Any] = []
+    for server in (EmbeddedServer([untrained]), TritonServer([untrained])):
+        async with server:
+            for mode in ("async", "blocking"):
+                output = ListOutput(keep=["identification"])
+                await replace(example(), outputs=[output], servers=[server.address]).run_async(mode)
+                found.append({row.id: row.products["identification"] for row in output.rows})
+    assert all(found[0].keys() == other.keys() for other in found)
+    assert all(np.array_equal(found[0][each], other[each]) for other in found for each in other)
 
 
 async def test_a_request_has_as_many_patches_as_the_batch_size_says(untrained: Path) -> None:
