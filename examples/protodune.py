@@ -1,6 +1,7 @@
 """Cosmic rays in a liquid-argon detector: what made each hit, by EmTrackMichelId as a service."""
 
 from eventbraid import Job
+from eventbraid.outputs import ParquetOutput
 from eventbraid_modules.protodune import (
     CosmicSource,
     Deconvolution,
@@ -25,5 +26,6 @@ job = Job(
         "truth": HitTruth(),
         "study": IdentificationStudy(),
     },
+    outputs=[ParquetOutput("protodune.parquet", keep=["hits", "identification", "truth"])],
     streams=4,
 )

@@ -37,7 +37,8 @@ MODES: tuple[Mode, ...] = ("async", "blocking", "threads")
 
 @pytest.fixture(autouse=True)
 def nothing_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the models that were built on this machine."""
+    """No test sees the models that were built on this machine, or leaves a file."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVENTBRAID_CACHE", str(tmp_path / "cache"))
 
 
