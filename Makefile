@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers \
-	models generate clean
+	bench-workflows models generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -23,6 +23,7 @@ help:
 	@echo 'make chaos   the client while two real Tritons are killed, frozen, cut off and answered for by a liar'
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
+	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
 	@echo 'make models  train and build every model from nothing, in MODELS=build/models, within an hour (needs torch)'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
@@ -83,6 +84,9 @@ bench-servers: $(INSTALLED)
 models: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --prefer-binary --editable '.[all,training]'
 	$(BIN)/eventbraid models build --into $${MODELS:-build/models}
+
+bench-workflows: $(INSTALLED)
+	$(BIN)/python benchmarks/workflows.py
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py
