@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,12 +88,19 @@ def test_a_patch_has_the_same_scores_in_a_batch_of_any_size(untrained: Path) -> 
 @pytest.mark.slow
 def test_patches_take_less_than_a_twentieth_of_the_networks_time(untrained: Path, event: Reconstructed) -> None:
     network = session(untrained)
-    start = time.process_time()
-    patches = cut_patches(event.signals, event.hits)
-    cutting = (time.process_time() - start) / len(patches)
-    start = time.process_time()
-    network.run(["michel"], {"patches": patches[:235, ..., None]})
-    assert cutting < 0.05 * (time.process_time() - start) / 235
+    patches = cut_patches(event.signals, event.hits)[:235, ..., None]
+    cutting = least_seconds(lambda: cut_patches(event.signals, event.hits)) / len(event.hits)
+    assert cutting < 0.05 * least_seconds(lambda: network.run(["michel"], {"patches": patches})) / len(patches)
+
+
+def least_seconds(call: Callable[[], object]) -> float:
+    """CPU time of a call, the least of five."""
+    found = []
+    for _ in range(5):
+        start = time.process_time()
+        call()
+        found.append(time.process_time() - start)
+    return min(found)
 
 
 @pytest.mark.skipif(built() is None, reason="`eventbraid models build emtrackmichelid` was not run")
