@@ -49,6 +49,8 @@ SERVERS: dict[str, Callable[[], Any]] = {
     "Triton, emulated": lambda: TritonServer(known_repositories(), device="emulated:v100"),
 }
 TRITON = pytest.mark.triton
+NOBODY = "127.0.0.1:1"
+"""Where no server is, so that this process computes itself."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=TRITON if "Triton" in name else ()) for name in SERVERS])
@@ -58,8 +60,10 @@ async def test_each_server_gives_the_products_of_this_process_itself(folder: Pat
     job = load_job(ROOT / "examples/hlt.py").replace(events=40)
     tables: list[Any] = []
     async with SERVERS[name]() as server:
-        for asked in (job.replace(servers=[server.address]), job.replace(servers=[], fallback="local")):
-            assert (await asked.run_async()).events.read == 40
+        for address, fallen_back in ((server.address, 0), (NOBODY, 40)):
+            report = await job.replace(servers=[address], fallback="local").run_async()
+            assert report.events.read == 40
+            assert sum(each["requests"] for each in report.inference["fallback"]) == fallen_back
             tables.append(parquet.read_table(folder / "hlt.parquet"))
     assert tables[0].equals(tables[1])
 
