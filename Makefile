@@ -24,7 +24,7 @@ help:
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
 	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
-	@echo 'make models  train and build every model from nothing, in MODELS=build/models, within an hour (needs torch)'
+	@echo 'make models  build every model anew into MODELS=build/models; most train their networks, with torch'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml

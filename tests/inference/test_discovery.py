@@ -15,7 +15,7 @@ from eventbraid.inference.pool.discovery import has, unknown
 from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve import Tensors
 from eventbraid.serving.repository import building
-from eventbraid.serving.repository.building import GROUP
+from eventbraid.serving.repository.building import GROUP, builder_hint
 
 BUSY = TransportError("RESOURCE_EXHAUSTED", "too many requests")
 
@@ -416,8 +416,15 @@ async def test_a_request_is_answered_by_each_server_with_the_model() -> None:
     await client.aclose()
 
 
-def test_a_model_that_could_be_built_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("tagger", "package:build", GROUP)
-    monkeypatch.setattr(building, "entry_points", lambda group: [point] if group == GROUP else [])
-    error = unknown("tagger", "", {"one": [("facile", "1")]}, {})
-    assert "there is no model 'tagger' (`eventbraid models build tagger` builds it)" in str(error)
+def test_a_model_that_could_be_built_is_told_with_the_command_instead_of_a_similar_name() -> None:
+    error = unknown("tagger", "", {"one": [("tigger", "1")]}, {}, "`build tagger` builds it")
+    assert str(error).endswith("there is no model 'tagger' (`build tagger` builds it)")
+
+
+def test_the_command_is_told_for_models_that_are_built_and_not_for_installed_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = [EntryPoint(name, "package:build", GROUP) for name in ("tagger", "facile")]
+    monkeypatch.setattr(building, "entry_points", lambda group: points if group == GROUP else [])
+    assert builder_hint("tagger") == "`eventbraid models build tagger` builds it"
+    assert builder_hint("facile") == builder_hint("nobody") == ""

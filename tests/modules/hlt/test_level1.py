@@ -9,9 +9,9 @@ import pytest
 
 from eventbraid.loading import load_job
 from eventbraid_modules.hlt.digitizer import PEDESTAL_FC, digitise
-from eventbraid_modules.hlt.geometry import CHANNELS, ETA, GAIN, PHI, cells
+from eventbraid_modules.hlt.geometry import CHANNELS, ETA, GAIN, cells
 from eventbraid_modules.hlt.level1 import Regions, sum_regions
-from eventbraid_modules.hlt.pulse import IN_TIME, SLICES, pulse
+from eventbraid_modules.hlt.pulse import pulse
 
 MENU = Path(__file__).parents[3] / "examples/trigger_menu.py"
 
@@ -55,15 +55,10 @@ def test_energy_on_one_side_is_missing_momentum_and_on_both_sides_is_none() -> N
     assert sum_regions(charge_of(both)).missing_pt < 1
 
 
-def test_missing_momentum_points_as_the_regions_lie() -> None:
+def test_regions_a_quarter_of_a_turn_apart_add_up_at_right_angles() -> None:
     pt = np.zeros((10, 20), np.float32)
-    pt[5, 3], pt[5, 8] = 30, 40  # a quarter of a turn apart
+    pt[5, 3], pt[5, 8] = 30, 40
     assert Regions(pt).missing_pt == pytest.approx(50, rel=1e-5)
-
-
-def test_the_slice_before_the_collision_is_there() -> None:
-    assert 1 <= IN_TIME < SLICES
-    assert len(PHI) == CHANNELS
 
 
 def test_the_menu_asks_facile_only_for_events_that_a_quick_filter_lets_through(

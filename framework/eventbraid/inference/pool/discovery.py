@@ -119,9 +119,8 @@ class Discovery:
     def _nobody(self, model: str, version: str, doubts: Sequence[ServerError]) -> ServerError:
         endpoints, away = self._pool.endpoints, {each.server: str(each.args[0]) for each in doubts}
         if len(away) < len(endpoints):
-            return unknown(
-                model, version, {each.name: each.offers for each in endpoints if each.name not in away}, away
-            )
+            offers = {each.name: each.offers for each in endpoints if each.name not in away}
+            return unknown(model, version, offers, away, builder_hint(model))
         if len(doubts) == 1:
             return doubts[0]
         reasons = "; ".join(f"{server}: {reason}" for server, reason in away.items())
@@ -134,16 +133,20 @@ def has(offers: Sequence[tuple[str, str]] | None, model: str, version: str) -> b
 
 
 def unknown(
-    model: str, version: str, offers: Mapping[str, Sequence[tuple[str, str]] | None], away: Mapping[str, str]
+    model: str,
+    version: str,
+    offers: Mapping[str, Sequence[tuple[str, str]] | None],
+    away: Mapping[str, str],
+    build: str = "",
 ) -> RequestError:
-    """The error of a model that nobody serves: what each server has, if it says that, and who is away."""
+    """The error of a model that nobody serves: what each server has, if it says that, who is away, how to build it."""
     everything = [each for offered in offers.values() for each in offered or ()]
     versions = sorted({number for name, number in everything if name == model})
     if version and versions:
         what, hint = f"there is no version {version}", f"there is version {', '.join(versions)}"
     else:
         what = f"there is no model {model!r}"
-        hint = builder_hint(model) or nearest(model, (name for name, _ in everything))
+        hint = build or nearest(model, (name for name, _ in everything))
     if len(offers) == 1 and not away:
         ((server, offered),) = offers.items()
         hint = hint or ("it serves no model" if offered is not None else "")

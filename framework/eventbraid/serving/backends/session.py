@@ -67,7 +67,7 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """The same where onnxruntime adds up in an order that does not depend on where in a message a tensor began."""
+    """The same at a multiple of ALIGNMENT: where an array begins decides in which order onnxruntime adds up."""
     if array.__array_interface__["data"][0] % ALIGNMENT == 0:
         return array
     room = np.empty(array.nbytes + ALIGNMENT, np.uint8)

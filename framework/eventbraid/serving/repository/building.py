@@ -20,9 +20,9 @@ Builder: TypeAlias = Callable[[Path], None]
 
 
 def builder_hint(name: str) -> str:
-    """The command that builds the model, or an empty text for one that no installed package builds."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    return f"`eventbraid models build {name}` builds it" if name in points else ""
+    """The command that builds a model, or an empty text for one that nobody builds or that is installed."""
+    buildable = {point.name for point in entry_points(group=GROUP)} - _installed().keys()
+    return f"`eventbraid models build {name}` builds it" if name in buildable else ""
 
 
 def build_models(names: Sequence[str], into: Path | None, tell: Callable[[Path], None]) -> list[ModelEntry]:

@@ -156,7 +156,7 @@ def built_folder() -> Path:
 
 
 def _holds_models(folder: Path) -> bool:
-    return folder.is_dir() and any((each / "1").is_dir() for each in folder.iterdir() if each.name[0] != ".")
+    return folder.is_dir() and any((each / "1").is_dir() for each in folder.iterdir())
 
 
 def read_model(folder: Path, config: Any = None) -> ModelEntry:
