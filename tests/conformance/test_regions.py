@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tritonclient.utils.shared_memory as shm
 from asking import raw, refusal
+from real_triton import unregister
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.utils import serialize_byte_tensor
 
@@ -43,7 +44,7 @@ async def region(client: Any, memory: Region) -> AsyncIterator[Region]:
     """The same, registered."""
     await client.register_system_shared_memory(memory.name, memory.key, SIZE)
     yield memory
-    await client.unregister_system_shared_memory(memory.name)
+    await unregister(client, memory.name)
 
 
 async def ask(client: Any, region: str, *, size: int = 24, offset: int = 0, out: tuple[int, int] = (8, 100)) -> Any:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tritonclient.utils import InferenceServerException
 
 from eventbraid import ConfigurationError
 from eventbraid.serving import ServerTLS, TritonServer
@@ -35,3 +37,14 @@ def triton(repository: Path, tls: ServerTLS | None = None, options: Sequence[str
             yield server.address
         finally:
             thread.submit(runner.run, server.stop()).result()
+
+
+async def unregister(client: Any, region: str) -> None:
+    """Unregister a region that Triton may still use for a moment after its answer has come."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await client.unregister_system_shared_memory(region)
+            except InferenceServerException as error:
+                if "currently in use" not in str(error):
+                    raise

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from real_triton import unregister
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, shared_memory
@@ -49,7 +50,7 @@ async def registered(client: InferenceServerClient, region: Any) -> AsyncIterato
     """The region, registered with the server."""
     await client.register_system_shared_memory("r", f"/{NAME}", SIZE)
     yield region
-    await client.unregister_system_shared_memory("r")
+    await unregister(client, "r")
 
 
 def request(
@@ -236,5 +237,5 @@ async def test_a_region_that_is_in_use_is_not_taken_from_under_a_request(
         assert "currently in use" in error.message()
     assert "r" in (await client.get_system_shared_memory_status()).regions
     await asking
-    await client.unregister_system_shared_memory("r")
+    await unregister(client, "r")
     assert "r" not in (await client.get_system_shared_memory_status()).regions

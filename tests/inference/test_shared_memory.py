@@ -377,6 +377,31 @@ async def test_a_server_that_would_crash_is_not_asked_to_let_go_of_what_it_may_u
     assert regions() == set()
 
 
+async def test_a_server_that_still_uses_a_region_at_the_end_is_asked_again() -> None:
+    metadata = service_pb2.ServerMetadataResponse(
+        name="triton", version="2.51.0", extensions=["system_shared_memory"]
+    ).SerializeToString()
+    calls: list[str] = []
+
+    async def call(method: str, request: bytes, seconds: float) -> bytes:
+        calls.append(method)
+        if method == "SystemSharedMemoryUnregister" and calls.count(method) < 3:
+            raise TransportError("INTERNAL", "Cannot unregister shared memory region, it is currently in use.")
+        if method == "SystemSharedMemoryStatus":
+            if calls.count("SystemSharedMemoryUnregister") == 4:
+                raise TransportError("NOT_FOUND", "Unable to find system shared memory region")
+            return service_pb2.SystemSharedMemoryStatusResponse().SerializeToString()
+        return metadata if method == "ServerMetadata" else b""
+
+    memory = SharedMemory()
+    loan = await memory.lend("a", 0, call, "wide", {"x": memory.empty(1 << 20, np.uint8)}, {}, 1)
+    assert loan is not None
+    with loan:
+        pass
+    await memory.aclose()
+    assert calls.count("SystemSharedMemoryUnregister") == 4
+
+
 async def test_where_a_server_is_still_at_work_at_the_end_the_next_client_lets_it_let_go(client: Client) -> None:
     asking = asyncio.create_task(client.slow(300_000))
     await asyncio.sleep(0.1)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid_modules.deepcalo.calibration import BINS, bins, layer_sums
-from eventbraid_modules.deepcalo.resolution import effective_resolution
 from eventbraid_modules.deepcalo.sample import draw_sample
+from eventbraid_modules.statistics import effective_resolution
 
 __all__ = ["fit", "main"]
 

@@ -15,8 +15,8 @@ from eventbraid.cache import cache_folder
 from eventbraid.errors import need_extra
 from eventbraid_modules.deepcalo.calibration import calibrated, layer_sums
 from eventbraid_modules.deepcalo.geometry import IMAGE, LAYERS, PIXEL_ETA, PIXEL_PHI
-from eventbraid_modules.deepcalo.resolution import effective_resolution
 from eventbraid_modules.deepcalo.sample import Sample, draw_sample
+from eventbraid_modules.statistics import effective_resolution
 
 __all__ = ["draw", "main"]
 

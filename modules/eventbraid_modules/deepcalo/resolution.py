@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from eventbraid import Analyzer, Event, EventID, Figure, Input
 from eventbraid.errors import DataError
 from eventbraid_modules.deepcalo.electrons import Electrons
+from eventbraid_modules.statistics import effective_resolution
 
-__all__ = ["EDGES", "EnergyResolution", "effective_resolution", "figures_of"]
+__all__ = ["EDGES", "EnergyResolution", "figures_of"]
 
 EDGES: Final = (10, 25, 60, 130, 250)
 """Edges of the bins in true energy, GeV."""
@@ -21,17 +22,8 @@ LEAST: Final = 20
 """Electrons that a bin needs for its figures."""
 
 
-def effective_resolution(ratios: NDArray[np.floating]) -> float:
-    """Half of the smallest interval that holds 68 % of the ratios of found and true energy; NaN for none."""
-    if not len(ratios):
-        return float("nan")
-    ordered = np.sort(ratios.astype(np.float64))
-    held = -(-68 * len(ordered) // 100)  # in whole numbers: 0.68 * 75 is more than 51
-    return float((ordered[held - 1 :] - ordered[: len(ordered) - held + 1]).min() / 2)
-
-
 def figures_of(found: NDArray[np.floating], truth: NDArray[np.floating]) -> dict[str, Figure]:
-    """Resolution and bias (the median of found over true energy, less 1), of all and in bins of true energy."""
+    """Effective resolution and bias (median less 1) of found over true energy, of all and in bins of true energy."""
     valid = np.isfinite(found)
     ratios, truth = (found[valid] / truth[valid]).astype(np.float64), truth[valid]
     figures: dict[str, Figure] = {"electrons": len(ratios)}

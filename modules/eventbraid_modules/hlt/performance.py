@@ -11,17 +11,12 @@ from numpy.typing import NDArray
 from eventbraid import Analyzer, Event, EventID, Figure, Input, Parameter
 from eventbraid_modules.hlt.jets import Jets
 from eventbraid_modules.hlt.missing import Missing
+from eventbraid_modules.statistics import effective_resolution
 
-__all__ = ["EnergyResolution", "JetPerformance", "match", "width"]
+__all__ = ["EnergyResolution", "JetPerformance", "match"]
 
 RANGES: Final = {"below 0.5 GeV": (-1.0, 0.5), "1 to 10 GeV": (1.0, 10.0), "above 10 GeV": (10.0, 1e9)}
 """Of the true energy, in which the figures are told."""
-
-
-def width(values: NDArray[np.floating]) -> float:
-    """Half of the interval from the 16th to the 84th percentile: the resolution that tails do not decide."""
-    low, high = np.percentile(values, (16, 84))
-    return float(high - low) / 2
 
 
 def match(jets: Jets, truth: Jets, least: float, eta: float, radius: float) -> NDArray[np.float64]:
@@ -100,8 +95,7 @@ class JetPerformance(Analyzer):
         if len(found := responses[np.isfinite(responses)]):
             figures["found, %"] = 100 * len(found) / len(responses)
             figures["response, median"] = float(np.median(found))
-            figures["resolution, %"] = 100 * width(found) / float(np.median(found))
-        figures["missing momentum, resolution of x and y, GeV"] = width(
-            np.ravel([self.misses[each] for each in events])
-        )
+            figures["resolution, %"] = 100 * effective_resolution(found) / float(np.median(found))
+        misses = np.ravel([self.misses[each] for each in events])
+        figures["missing momentum, resolution of x and y, GeV"] = effective_resolution(misses)
         return figures

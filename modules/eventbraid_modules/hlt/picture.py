@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from eventbraid_modules.hlt.energies import FacileEnergies, TemplateEnergies
 from eventbraid_modules.hlt.jets import JetFinder
 from eventbraid_modules.hlt.missing import MissingMomentum
 from eventbraid_modules.hlt.towers import TowerMaker
+from eventbraid_modules.statistics import efficiency
 
-__all__ = ["draw", "main", "products", "turn_on"]
+__all__ = ["draw", "main", "products"]
 
 FOURTH_GEV, MISSING_GEV = 40.0, 70.0
 """The thresholds of the paths of examples/hlt.py."""
@@ -51,17 +53,6 @@ def products(events: int, seed: int) -> Mapping[str, NDArray[np.float64]]:
     }
 
 
-def turn_on(
-    truth: NDArray[np.float64], passed: NDArray[np.bool_], edges: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The share of events that pass in each bin of the truth, and its binomial error; nan where there are none."""
-    total, _ = np.histogram(truth, edges)
-    count, _ = np.histogram(truth[passed], edges)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = count / total
-        return share, np.sqrt(share * (1 - share) / total)
-
-
 def draw(found: Mapping[str, NDArray[np.float64]], file: Path) -> None:
     """Write the picture."""
     figure: Any = need_extra("matplotlib.figure", "plots", "drawing turn-on curves").Figure(
@@ -69,10 +60,11 @@ def draw(found: Mapping[str, NDArray[np.float64]], file: Path) -> None:
     )
     panels = (("fourth jet, transverse momentum", FOURTH_GEV, 100), ("missing transverse momentum", MISSING_GEV, 160))
     for column, (axes, (title, threshold, end)) in enumerate(zip(figure.subplots(1, 2), panels, strict=True)):
-        edges = np.linspace(0, end, 17)
+        edges = [end * each / 16 for each in range(17)]
+        middles = [sum(each) / 2 for each in pairwise(edges)]
         for name, colour in COLOURS.items():
-            share, error = turn_on(found["true"][:, column], found[name][:, column] > threshold, edges)
-            axes.errorbar((edges[1:] + edges[:-1]) / 2, share, error, fmt="o-", ms=3, color=colour, label=name)
+            share, error = efficiency(found["true"][:, column], found[name][:, column] > threshold, edges)
+            axes.errorbar(middles, share, error, fmt="o-", ms=3, color=colour, label=name)
         axes.axvline(threshold, color="grey", lw=0.8, ls="--")
         axes.set(xlabel=f"true {title}, GeV", ylabel=f"share of events above {threshold:g} GeV", ylim=(-0.03, 1.03))
     figure.axes[0].legend(frameon=False)

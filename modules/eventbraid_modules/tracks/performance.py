@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eventbraid import Analyzer, Event, Figure, Input
+from eventbraid_modules.statistics import efficiency
 from eventbraid_modules.tracks.finders import Tracks
 from eventbraid_modules.tracks.hits import HitTruth
 from eventbraid_modules.tracks.matching import PT_MIN, Match, match
 
-__all__ = ["Score", "TrackPerformance", "efficiency"]
+__all__ = ["Score", "TrackPerformance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,6 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def efficiency(
-    values: NDArray[Any], found: NDArray[Any], edges: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The share of those that are found, in each bin of `values`, and its binomial error; NaN for an empty bin."""
-    whole = np.histogram(values, edges)[0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.histogram(values[found > 0], edges)[0] / whole
-        return share, np.sqrt(share * (1 - share) / whole)
-
-
 class TrackPerformance(Analyzer):
     """Efficiency, fake rate and duplicate rate of a job's tracks."""
 
@@ -72,7 +61,7 @@ class TrackPerformance(Analyzer):
         matches = [self._matches[each] for each in sorted(self._matches)]
         score = Score.of(matches)
         pt, found = (np.concatenate([getattr(each, name) for each in matches] or [[]]) for name in ("pt", "found"))
-        shares, _ = efficiency(pt, found, (0.5, 1.0, 2.0, np.inf))
+        shares, _ = efficiency(pt, found > 0, (0.5, 1.0, 2.0, np.inf))
         return {
             "efficiency, %": 100 * score.efficiency,
             "efficiency 0.5 to 1 GeV, %": 100 * float(shares[0]),

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid.errors import need_extra
+from eventbraid_modules.statistics import efficiency
 from eventbraid_modules.tracks.finders import NETWORKS
 from eventbraid_modules.tracks.finding import TrackFinder, track_finder
 from eventbraid_modules.tracks.matching import PT_MIN, Match, match, momenta
-from eventbraid_modules.tracks.performance import Score, efficiency
+from eventbraid_modules.tracks.performance import Score
 from eventbraid_modules.tracks.sample import sample
 
 __all__ = ["Measured", "draw", "main", "measure"]
@@ -89,7 +90,7 @@ def draw(measured: dict[tuple[str, int], list[Measured]], file: Path) -> None:
 
 
 def _points(axes: Any, name: str, values: Any, made: Any, edges: Sequence[float], marker: str, what: str = "") -> None:
-    share, error = efficiency(values, made, edges)
+    share, error = efficiency(values, made > 0, edges)
     title, colour, shift = FINDERS[name]
     middles = (np.array(edges[1:]) + edges[:-1]) / 2
     if edges is PT_EDGES:

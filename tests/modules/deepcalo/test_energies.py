@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from eventbraid import Job, ModuleError
 from eventbraid.testing import ListSource
@@ -15,8 +13,9 @@ from eventbraid_modules.deepcalo import Electrons, EnergyResolution
 from eventbraid_modules.deepcalo.calibration import BINS, COEFFICIENTS, bins, calibrated, layer_sums
 from eventbraid_modules.deepcalo.fit_sums import fit
 from eventbraid_modules.deepcalo.picture import draw
-from eventbraid_modules.deepcalo.resolution import effective_resolution, figures_of
+from eventbraid_modules.deepcalo.resolution import figures_of
 from eventbraid_modules.deepcalo.sample import draw_sample
+from eventbraid_modules.statistics import effective_resolution
 
 
 def truth(energy: list[float]) -> Electrons:
@@ -69,23 +68,6 @@ def test_the_sums_are_within_their_bounds_on_electrons_that_were_not_fitted() ->
     assert effective_resolution(ratios) < 0.031
     assert effective_resolution(ratios[sample.energy > 130]) < 0.019
     assert np.median(ratios) == pytest.approx(1, abs=0.005)
-
-
-def test_the_effective_resolution_of_a_normal_distribution_is_its_width() -> None:
-    values = np.random.default_rng(1).normal(1, 0.02, 200_000)
-    assert effective_resolution(values) == pytest.approx(0.02, rel=0.01)
-
-
-@example([1.5, *[0.5] * 7, *[1.0] * 17], 0.0, 3)  # 0.68 * 75 is a little more than 51
-@given(st.lists(st.floats(0.5, 1.5), min_size=1, max_size=60), st.floats(-0.4, 0.4), st.integers(1, 40))
-def test_half_of_the_interval_holds_68_percent_wherever_it_lies(ratios: list[float], shift: float, far: int) -> None:
-    values = np.array(ratios)
-    width = effective_resolution(values)
-    assert effective_resolution(values + shift) == pytest.approx(width, abs=1e-9)
-    held = [np.count_nonzero((values >= low) & (values <= low + 2 * width + 1e-12)) for low in values]
-    assert 100 * max(held) >= 68 * len(values)
-    assert width <= (values.max() - values.min()) / 2 + 1e-12
-    assert effective_resolution(np.repeat(values, far)) <= width + 1e-12
 
 
 def test_figures_are_of_all_and_of_bins_that_hold_enough() -> None:

@@ -17,9 +17,9 @@ from eventbraid.serving import Repository
 from eventbraid_modules.deepcalo.calibration import calibrated, layer_sums
 from eventbraid_modules.deepcalo.geometry import IMAGE
 from eventbraid_modules.deepcalo.network import DENSE, FILTERS, LAYERS, flops, parameters
-from eventbraid_modules.deepcalo.resolution import effective_resolution
 from eventbraid_modules.deepcalo.sample import draw_sample
 from eventbraid_modules.deepcalo.train_deepcalo import build, build_unbatched
+from eventbraid_modules.statistics import effective_resolution
 
 BUILT = cache_folder() / "models" / "deepcalo" / "1" / "model.onnx"
 needs_built = pytest.mark.skipif(not BUILT.exists(), reason="needs `eventbraid models build deepcalo`")

@@ -10,17 +10,13 @@ from hypothesis import strategies as st
 from eventbraid import Job
 from eventbraid.testing import ListSource
 from eventbraid_modules.hlt import EnergyResolution, JetPerformance, Jets, Missing
-from eventbraid_modules.hlt.performance import match, width
+from eventbraid_modules.hlt.performance import match
 
 
 def jets(*each: tuple[float, float, float]) -> Jets:
     """Jets of these pt, eta, phi."""
     columns = np.array(each, np.float64).reshape(len(each), 3).T
     return Jets(*columns, np.zeros(len(each)))
-
-
-def test_the_width_of_a_normal_distribution_is_its_sigma() -> None:
-    assert width(np.random.default_rng(1).normal(5, 2, 100_000)) == pytest.approx(2, rel=0.02)
 
 
 def test_a_true_jet_has_the_hardest_jet_near_it_also_across_the_seam_in_phi() -> None:

@@ -11,7 +11,7 @@ import pytest
 from eventbraid_modules.tracks.finding.graph_network import FILTER_CUT
 from eventbraid_modules.tracks.hits import Hits, HitTruth
 from eventbraid_modules.tracks.matching import Match
-from eventbraid_modules.tracks.performance import Score, efficiency
+from eventbraid_modules.tracks.performance import Score
 from eventbraid_modules.tracks.picture import Measured, draw
 from eventbraid_modules.tracks.simulation import simulate
 from eventbraid_modules.tracks.train_tracks import graph_of, neighbours, together, train_filter, train_graph
@@ -85,14 +85,6 @@ def test_a_score_counts_all_events_together() -> None:
     score = Score.of([few, many])
     assert (score.particles, score.tracks) == (4, 8)
     assert (score.efficiency, score.fakes, score.duplicates) == (0.5, 3 / 8, 1 / 8)
-
-
-def test_an_efficiency_has_a_binomial_error_and_none_in_an_empty_bin() -> None:
-    values = np.array([1, 1, 1, 1, 3], np.float32)
-    share, error = efficiency(values, np.array([1, 0, 2, 1, 0]), (0.0, 2.0, 4.0, 6.0))
-    assert share[:2].tolist() == [0.75, 0.0]
-    assert error[0] == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
-    assert np.isnan(share[2])
 
 
 def test_the_picture_is_drawn_for_two_occupancies(tmp_path: Path) -> None:

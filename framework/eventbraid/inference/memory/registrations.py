@@ -25,7 +25,9 @@ STRIKES: Final = 3
 PAUSE: Final = 0.5
 """Seconds before a server is asked again to let go of what it still uses."""
 LAST_SECONDS: Final = 1.0
-"""For which a server may be silent when the job is over."""
+"""For which a server may be silent, or still use a region, when the job is over."""
+AGAIN: Final = 0.01
+"""Seconds before it is then asked again."""
 AWAY: Final = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
@@ -130,11 +132,16 @@ class Registrations:
             await self._unregister(known, names, monotonic() + timeout)
 
     async def aclose(self) -> None:
-        """Let every server let go of all regions, as far as it can be reached."""
+        """Let every server let go of all regions, as far as it can be reached.
+
+        A server may still use a region for a moment after its answer has come, and is then asked again.
+        """
         for known in self._servers.values():
             names = [name for name in self._pool.known_to(known.name) if self._may_let_go(known, name)]
-            if names:
-                await self._unregister(known, names, monotonic() + LAST_SECONDS)
+            deadline = monotonic() + LAST_SECONDS
+            while names and monotonic() < deadline:
+                if names := await self._unregister(known, names, deadline):
+                    await asyncio.sleep(AGAIN)
         self._servers.clear()
 
     async def _register(self, known: _Server, region: Region, deadline: float) -> None:
@@ -172,9 +179,10 @@ class Registrations:
     def _may_let_go(self, known: _Server, region: str) -> bool:
         return known.safe or (known.name, region) not in self._doubtful
 
-    async def _unregister(self, known: _Server, names: list[str], deadline: float) -> None:
-        """Ask the server to let go of regions, and note of which it has."""
+    async def _unregister(self, known: _Server, names: list[str], deadline: float) -> list[str]:
+        """Ask the server to let go of regions, and note of which it has; gives those it still uses, if it is there."""
         pb: Any = protocol()
+        used: list[str] = []
         for name in names:
             request = pb.SystemSharedMemoryUnregisterRequest(name=name).SerializeToString()
             question = pb.SystemSharedMemoryStatusRequest(name=name).SerializeToString()
@@ -182,6 +190,7 @@ class Registrations:
                 await known.call("SystemSharedMemoryUnregister", request, deadline - monotonic())
                 # It may have agreed and yet wait for the last request with it.
                 await known.call("SystemSharedMemoryStatus", question, deadline - monotonic())
+                used.append(name)
             except (TransportError, ServerError) as error:
                 code, _ = status_of(error)
                 if code == "NOT_FOUND":
@@ -189,7 +198,10 @@ class Registrations:
                     self._doubtful.discard((known.name, name))
                     self._pool.let_go(name, known.name)
                 elif code in AWAY:
-                    return
+                    return []
+                else:
+                    used.append(name)
+        return used
 
     async def _sweep(self, known: _Server, deadline: float) -> None:
         """Let the server let go of regions whose processes died. It is known by now to see the objects that we see."""
