@@ -2,5 +2,6 @@
 
 from eventbraid_modules.collisions.particles import Particles
 from eventbraid_modules.collisions.source import CollisionSource
+from eventbraid_modules.collisions.tops import Tops
 
-__all__ = ["CollisionSource", "Particles"]
+__all__ = ["CollisionSource", "Particles", "Tops"]

@@ -10,28 +10,31 @@ from eventbraid import EventID, Output, Parameter
 from eventbraid.sources import Entry, Source
 from eventbraid_modules.collisions.generation import BLOCK, Mixture, block_file, cached_block
 from eventbraid_modules.collisions.particles import Particles
+from eventbraid_modules.collisions.tops import Tops
 
 __all__ = ["CollisionSource"]
 
 
 class CollisionSource(Source):
-    """Proton collisions at 13 TeV: top pairs and soft QCD, made by Pythia 8 at first use and kept as Parquet.
+    """Proton collisions at 13 TeV: top pairs and QCD, made by Pythia 8 at first use and kept as Parquet.
 
     Events are numbered from 1 in run 1, lumi 1. A sample begins with every shorter one of the same seed.
     """
 
     particles = Output[Particles]()
+    tops = Output[Tops]()
     events = Parameter(200, ge=0, doc="how many events")
     seed = Parameter(1, ge=0, doc="of the whole sample")
     top_fraction = Parameter(0.5, ge=0, le=1, doc="share of top pairs")
     pileup = Parameter(35.0, ge=0, le=200, doc="mean number of soft collisions beside")
+    hard_pt = Parameter(0.0, ge=0, le=3000, doc="least pt of what scatters, GeV; 0: QCD events are soft collisions")
 
     def count(self) -> int:
         return self.events
 
     def partitions(self) -> Iterator[Iterable[Entry]]:
         blocks = range(-(-self.events // BLOCK))
-        mixture = Mixture(self.top_fraction, self.pileup)
+        mixture = Mixture(self.top_fraction, self.pileup, self.hard_pt)
         missing = [block for block in blocks if not block_file(self.seed, block, mixture).exists()]
         with _progress(len(missing) * BLOCK) as made:
             for block in missing:
@@ -40,8 +43,8 @@ class CollisionSource(Source):
             first = block * BLOCK
             found = cached_block(self.seed, block, mixture)[: self.events - first]
             yield [
-                Entry(EventID(1, 1, number), {"particles": particles})
-                for number, particles in enumerate(found, start=first + 1)
+                Entry(EventID(1, 1, number), collision._asdict())
+                for number, collision in enumerate(found, start=first + 1)
             ]
 
 

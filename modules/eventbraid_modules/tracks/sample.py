@@ -18,5 +18,5 @@ def sample(pileup: int, events: int, seed: int) -> Iterator[tuple[Hits, HitTruth
     """The hits of so many events of a top pair or a soft collision with others beside, and what made them."""
     rng = np.random.default_rng([seed, pileup])
     blocks = (cached_block(seed, number, Mixture(pileup=pileup)) for number in count())
-    for particles in islice(chain.from_iterable(blocks), events):
-        yield simulate(particles, 1 + pileup, rng)
+    for collision in islice(chain.from_iterable(blocks), events):
+        yield simulate(collision.particles, 1 + pileup, rng)
