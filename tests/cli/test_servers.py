@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +65,12 @@ def authority(folder: Path) -> Authority:
     return Authority(folder / "ca")
 
 
-@pytest.fixture(scope="module")
-def address(folder: Path, authority: Authority) -> Iterator[str]:
-    """What `eventbraid serve` serves with a certificate and a token."""
-    own = authority.issue("127.0.0.1")
+@contextmanager
+def serving(*options: str, ready: Path) -> Iterator[dict[str, Any]]:
+    """What `eventbraid serve` says when it serves on a free port."""
     program = "from eventbraid.cli import main; main()"
-    options = [f"--models={folder / 'models'}", f"--tls-cert={own.certificate}", f"--tls-key={own.key}"]
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "serve", "--port=0", *options, f"--json={folder / 'ready.json'}"],
+        [sys.executable, "-c", program, "serve", "--port=0", f"--json={ready}", *options],
         env={**os.environ, "EVENTBRAID_SERVER_TOKEN": "sesame"},
         stderr=subprocess.PIPE,
         text=True,
@@ -81,10 +80,19 @@ def address(folder: Path, authority: Authority) -> Iterator[str]:
         try:
             said = process.stderr.readline()
             assert said.startswith("serving"), said
-            yield json.loads((folder / "ready.json").read_text())["address"]
+            yield json.loads(ready.read_text())
         finally:
             process.terminate()
             process.stderr.read()
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, authority: Authority) -> Iterator[str]:
+    """What `eventbraid serve` serves with a certificate and a token."""
+    own = authority.issue("127.0.0.1")
+    guarded = f"--tls-cert={own.certificate}", f"--tls-key={own.key}"
+    with serving(f"--models={folder / 'models'}", *guarded, ready=folder / "ready.json") as said:
+        yield said["address"]
 
 
 @pytest.fixture
@@ -144,3 +152,20 @@ def test_a_server_that_cannot_be_guarded_says_why(call: Any, file: Path, options
     called = call("serve", "--models", "models", "--port", "0", *options)
     assert called.code == 2
     assert text in called.err
+
+
+def test_a_server_serves_only_the_models_that_are_named(folder: Path, tmp_path: Path) -> None:
+    models = f"--models={folder / 'models'}"
+    with serving(models, "--only=wide", "--only=sum", "--only=sum", ready=tmp_path / "ready.json") as said:
+        assert said["models"] == ["sum", "wide"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("sun", "did you mean 'sum'?"), ("deepcalo", "`eventbraid models build deepcalo` builds it")],
+)
+def test_a_model_that_is_not_there_cannot_be_the_only_one(call: Any, folder: Path, name: str, hint: str) -> None:
+    called = call("serve", "--models", str(folder / "models"), "--port", "0", "--only", name)
+    assert called.code == 2
+    assert f"{name}: is no model of these folders" in called.err
+    assert hint in called.err

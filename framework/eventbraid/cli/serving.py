@@ -26,6 +26,9 @@ def serve(
     models: Annotated[
         list[Path] | None, typer.Option(help="a folder of models in Triton's layout; the installed ones where none")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="only this of the models; may be repeated")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of gRPC; 0 chooses a free one")] = 8001,
     triton: Annotated[
         bool, typer.Option("--triton", help="the real Triton, which is installed first where it is not")
@@ -67,6 +70,7 @@ def serve(
     """Serve models on 127.0.0.1 until interrupted: by an embedded server for development, or by the real Triton."""
     from eventbraid.serving import TritonServer, known_repositories
     from eventbraid.serving.guarding import tls_of
+    from eventbraid.serving.repository.choosing import only as chosen
 
     check_options(
         triton,
@@ -86,33 +90,34 @@ def serve(
     if not folders:
         raise ConfigurationError("no package with models is installed: give --models DIR", "serve")
     tls = tls_of(tls_cert, tls_key, tls_client_roots)
-    if triton:
-        made = TritonServer(
-            folders,
+    with chosen(only or [], folders) as folders:
+        if triton:
+            made = TritonServer(
+                folders,
+                port=port,
+                http_port=http_port,
+                metrics_port=metrics_port,
+                tls=tls,
+                device=device,
+                echo=verbose,
+            )
+            _triton(made, folders, json)
+            return
+        from eventbraid.serving.embedded.calls.link import parse_bandwidth
+        from eventbraid.serving.embedded.server import Options
+        from eventbraid.serving.emulation import parse_device
+
+        options = Options(
             port=port,
-            http_port=http_port,
+            threads=threads or 1,
+            latency=parse_duration(latency) if latency is not None else 0.0,
+            bandwidth=parse_bandwidth(bandwidth) if bandwidth is not None else None,
+            device=parse_device(device) if device else None,
             metrics_port=metrics_port,
             tls=tls,
-            device=device,
-            echo=verbose,
+            token=token,
         )
-        _triton(made, folders, json)
-        return
-    from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.serving.embedded.server import Options
-    from eventbraid.serving.emulation import parse_device
-
-    options = Options(
-        port=port,
-        threads=threads or 1,
-        latency=parse_duration(latency) if latency is not None else 0.0,
-        bandwidth=parse_bandwidth(bandwidth) if bandwidth is not None else None,
-        device=parse_device(device) if device else None,
-        metrics_port=metrics_port,
-        tls=tls,
-        token=token,
-    )
-    _embedded(folders, options, faults, json)
+        _embedded(folders, options, faults, json)
 
 
 def _embedded(folders: list[Path], options: Options, faults: Path | None, json: Path | None) -> None:
