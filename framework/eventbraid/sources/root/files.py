@@ -30,6 +30,11 @@ class RootFile(NamedTuple):
         """False for what another machine has: its header is not looked at beforehand."""
         return REMOTE.match(self.path) is None
 
+    @property
+    def scheme(self) -> str:
+        """How another machine is asked for it: "https", "root"; empty for a local file."""
+        return "" if self.is_local else self.path.partition("://")[0].lower()
+
     def __str__(self) -> str:
         return f"{self.path}: tree {self.tree!r}" if self.tree else self.path
 

@@ -14,6 +14,12 @@ from eventbraid.sources.root.layouts import NoProduct, product_type
 __all__ = ["Branch", "Chunk", "Tree", "TreeError", "open_tree"]
 
 LEAVE: Final = "leave it out"
+NEEDS: Final = {
+    "http": "pip install aiohttp requests",
+    "https": "pip install aiohttp requests",
+    "root": "pip install fsspec-xrootd",
+}
+"""What uproot needs for files of other machines, by the scheme of their address."""
 TREES: Final = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 
 
@@ -114,8 +120,11 @@ def open_tree(file: RootFile) -> Generator[Tree]:
     need_extra("awkward", "root", "RootSource")
     try:
         opened = uproot.open({file.path: None})  # a bare name would be split at its colons
+    except ImportError as error:
+        raise TreeError(file.path, f"cannot be read: {_line(error)}", NEEDS.get(file.scheme, "")) from error
     except Exception as error:
-        raise TreeError(file.path, f"cannot be read as a ROOT file: {_line(error)}") from error
+        what = "cannot be read as a ROOT file" if file.is_local else "cannot be read"
+        raise TreeError(file.path, f"{what}: {_line(error)}") from error
     with opened:
         try:
             name = _choose(file, opened.classnames(recursive=True, cycle=False))
