@@ -10,6 +10,7 @@ import typer
 from eventbraid.cli.comparing import compare
 from eventbraid.cli.inspecting import check, describe, graph
 from eventbraid.cli.models import models
+from eventbraid.cli.planning import plan
 from eventbraid.cli.replaying import replay
 from eventbraid.cli.running import run
 from eventbraid.cli.serving import serve
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-COMMANDS = (run, compare, replay, check, describe, graph, serve, status, top, where, drain, resume, streams, stop)
+COMMANDS = (run, compare, replay, plan, check, describe, graph, serve, status, top, where, drain, resume, streams, stop)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(models)
