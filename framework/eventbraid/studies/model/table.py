@@ -36,8 +36,10 @@ def number(value: float) -> str:
 
 
 def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
-    scale, unit = next(((scale, unit) for scale, unit in units if value >= scale * 0.9995), units[-1])
-    return f"{number(value / scale)} {unit}" if value else f"0 {units[0][1]}"
+    """In the largest unit of which it is at least one; zero in the one of scale 1."""
+    fits = [(scale, unit) for scale, unit in units if value >= 0.9995 * scale] or [units[-1]]
+    scale, unit = fits[0] if value else next(each for each in units if each[0] == 1)
+    return f"{number(value / scale)} {unit}"
 
 
 def sections(estimate: Estimate) -> Iterator[tuple[str, list[Row]]]:
