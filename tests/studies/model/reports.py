@@ -24,18 +24,21 @@ def model(**changes: Any) -> dict[str, Any]:
 
 
 def report(*models: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Of 100 events: 10 ms in other modules, 1 ms in the one that infers, 2 ms in the client, 40 ms away."""
+    """Of 100 events of 54 ms: 10 ms in other modules, 1 ms in the one that infers, 40 ms away, 3 ms in between.
+
+    The process had 4 ms of CPU beside its modules, of which 3 were in between and 1 for the requests.
+    """
     return {
         "job": "hlt",
         "mode": "blocking",
         "streams": 1,
         "events": {"read": 100, "passed": 90, "failed": 0, "not_selected": 10},
-        "seconds": 5.1,
-        "cpu_seconds": 1.3,
+        "seconds": 5.4,
+        "cpu_seconds": 1.5,
         "modules": {
-            "digis": {"calls": 100, "cpu_seconds": 0.7, "external_seconds": 0.0},
-            "jets": {"calls": 50, "cpu_seconds": 0.3, "external_seconds": 0.0},
-            "energies": {"calls": 100, "cpu_seconds": 0.1, "external_seconds": 4.0},
+            "digis": {"calls": 100, "cpu_seconds": 0.7, "external_seconds": 0.0, "waiting_seconds": 0.0},
+            "jets": {"calls": 50, "cpu_seconds": 0.3, "external_seconds": 0.0, "waiting_seconds": 0.0},
+            "energies": {"calls": 100, "cpu_seconds": 0.1, "external_seconds": 4.0, "waiting_seconds": 0.0},
         },
         "interrupted": False,
         "inference": {"models": list(models) or [model()], "servers": []},

@@ -30,9 +30,9 @@ def read(file: Path, content: Any) -> Measured:
 def test_a_blocking_run_gives_the_means_of_an_event(file: Path) -> None:
     found = read(file, report())
     assert (found.job, found.mode, found.streams, found.notes) == ("hlt", "blocking", 1, ())
-    assert found.other == pytest.approx(0.010)
+    assert found.other == pytest.approx(0.013)  # 3 ms of the source
     assert found.preparing == pytest.approx(0.001)
-    assert found.client == pytest.approx(0.002)
+    assert found.client == pytest.approx(0.001)
     assert found.away == pytest.approx(0.040)
     assert found.compute == pytest.approx(0.020)
     assert found.bits == 80_000
@@ -45,8 +45,19 @@ def test_of_a_braided_run_queues_are_left_out_where_the_servers_tell_them(file: 
     crowded["modules"]["energies"]["external_seconds"] = 40.0
     found = read(file, crowded)
     assert found.streams == 16
+    assert (found.other, found.client) == (pytest.approx(0.010), pytest.approx(0.004))
     assert found.away == pytest.approx(2 * (0.005 + 0.020))
     assert read(file, report(mode="async")).away == pytest.approx(0.040)  # sent at once: it was less than their sum
+
+
+def test_cpu_time_beside_the_modules_is_of_the_requests_only_where_it_fits_into_them(file: Path) -> None:
+    quick = model(split={"network": 0.0001})
+    for changes in ({}, {"mode": "async"}):
+        found = read(file, report(quick, **changes))
+        assert found.client == pytest.approx(0.0002)
+        assert found.other + found.client == pytest.approx(0.014)
+    silent = read(file, report(model(split={"network": None, "server_compute": None}), mode="async"))
+    assert (silent.client, silent.away) == (pytest.approx(0.004), pytest.approx(0.040))
 
 
 def test_the_same_model_on_several_servers_is_one_model(file: Path) -> None:
@@ -71,7 +82,7 @@ def test_a_server_that_says_nothing_leaves_its_time_open(file: Path) -> None:
         plan(Inputs(report=file))
     estimate = plan(Inputs(report=file, gpu_time=0.008))
     assert estimate.workload.gpu == 0.008
-    assert estimate.workload.ideal == pytest.approx(0.010 + 0.001 + 0.040)
+    assert estimate.workload.ideal == pytest.approx(0.054)
 
 
 def test_what_is_odd_about_the_run_is_noted(file: Path) -> None:

@@ -32,6 +32,7 @@ class Events(BaseModel):
 class Times(BaseModel):
     calls: Count
     cpu_seconds: Number
+    waiting_seconds: Number
     external_seconds: Number
 
 
@@ -85,6 +86,7 @@ class Written(BaseModel):
     mode: Literal["async", "blocking", "threads"]
     streams: Annotated[int, Field(ge=1, le=MOST, strict=True)]
     events: Events
+    seconds: Number
     cpu_seconds: Number
     modules: dict[str, Times]
     inference: Inference
@@ -100,15 +102,15 @@ class Measured:
     streams: int
     """Events in flight; 1 in blocking mode."""
     other: float
-    """CPU time of the modules that ask no server."""
+    """CPU time of the modules that ask no server, of the source and of the framework."""
     preparing: float
     """CPU time of the steps of those that do."""
     client: float
-    """CPU time of the process beyond its modules': requests, answers, the framework."""
+    """CPU time of requests and answers, at most: what the process took beside its modules, see `_client`."""
     compute: float | None
     """Of the servers; None where they do not say."""
     away: float
-    """From an event's requests to their answers: the servers' computing is part of it, and nearly all of `client`."""
+    """From an event's requests to their answers: the servers' computing is part of it, and so is `client`."""
     trips: float
     """Times that modules were away."""
     bits: float
@@ -139,10 +141,11 @@ def read_report(file: Path) -> Measured:
 def _measured(written: Written) -> Measured:
     events, asked = written.events.read, [each for each in written.inference.models if each.requests]
     external = [times for times in written.modules.values() if times.external_seconds]
-    own = [times for times in written.modules.values() if not times.external_seconds]
-    other = sum(times.cpu_seconds for times in own)
+    other = sum(times.cpu_seconds for times in written.modules.values() if not times.external_seconds)
     preparing = sum(times.cpu_seconds for times in external)
     away = sum(times.external_seconds for times in external)
+    beside = max(0.0, written.cpu_seconds - other - preparing)
+    client = _client(written, asked, beside)
     alone = _sum(each.away for each in asked)
     if written.mode != "blocking" and alone is not None:
         away = min(away, alone)
@@ -151,9 +154,9 @@ def _measured(written: Written) -> Measured:
         job=written.job,
         mode=written.mode,
         streams=1 if written.mode == "blocking" else written.streams,
-        other=other / events,
+        other=(other + beside - client) / events,
         preparing=preparing / events,
-        client=max(0.0, written.cpu_seconds - other - preparing) / events,
+        client=client / events,
         compute=None if compute is None else compute / events,
         away=away / events,
         trips=sum(times.calls for times in external) / events,
@@ -161,6 +164,20 @@ def _measured(written: Written) -> Measured:
         requests=tuple(_requests(asked, events)),
         notes=tuple(_notes(written, asked)),
     )
+
+
+def _client(written: Written, asked: list[Asked], beside: float) -> float:
+    """Of the CPU time beside the modules' own, what was spent on requests at most; the rest was spent elsewhere.
+
+    That is no more than their time that was not the servers', and in blocking mode none of the time in which no module
+    had its turn, which is the source's. Steps in threads count there, too: they are in nobody's CPU time.
+    """
+    network = _sum(None if each.split.network is None else each.requests * each.split.network for each in asked)
+    if written.mode == "blocking":
+        times = written.modules.values()
+        turns = sum(each.cpu_seconds + each.waiting_seconds + each.external_seconds for each in times)
+        beside = max(0.0, beside - max(0.0, written.seconds - turns))
+    return beside if network is None else min(beside, network)
 
 
 def _requests(asked: list[Asked], events: int) -> Iterator[Requests]:
