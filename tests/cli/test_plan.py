@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,31 @@ def test_help_shows_a_command_of_every_kind(call: Any) -> None:
     shown = call("plan", "--help").out
     for text in ("--report run.json", "--gpu-time 1.8s", "--device emulated:t4", "arXiv:2009.04509"):
         assert text in shown
+
+
+PAGE = (Path(__file__).parents[2] / "docs/plan.md").read_text()
+
+
+def test_the_commands_of_the_page_that_need_no_run_show_what_it_shows(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    commands = [line.split()[2:] for line in PAGE.splitlines() if line.startswith("$ eventbraid plan --other")]
+    assert commands
+    for command in commands:
+        called = call(*command)
+        assert called.code == 0, called.err
+        assert called.err in PAGE
+    assert (tmp_path / "plan.png").exists()
+
+
+def test_the_program_of_the_page_prints_clients_and_speed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(program, {})
+    clients, speed_up = map(float, capsys.readouterr().out.split())
+    assert clients == pytest.approx(270, rel=0.1)
+    assert speed_up == pytest.approx(2.7, rel=0.05)
 
 
 JOB = """

@@ -68,7 +68,7 @@ def plan(
     device: Annotated[
         str | None, typer.Option(metavar="emulated:...", help="or a preset: emulated:t4, emulated:v100,gpus=4")
     ] = None,
-    model: Annotated[str, typer.Option(help="of the preset: emtrackmichelid, facile, ...")] = "",
+    model: Annotated[str, typer.Option(help="its name; of the preset: emtrackmichelid, facile, ...")] = "",
     joined: Annotated[int | None, typer.Option(help="requests that the preset executes as one batch")] = None,
     bandwidth: Annotated[
         str | None, typer.Option(metavar="RATE", help="a client's link: 1Gbps", show_default="the report's network")

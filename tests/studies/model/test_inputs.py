@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reports import model, report
@@ -15,6 +18,8 @@ from reports import model, report
 from eventbraid import ConfigurationError
 from eventbraid.serving.emulation import parse_device
 from eventbraid.studies.model import Estimate, Farm, Inputs, Prices, Requests, device_seconds, plan
+from eventbraid.studies.model.picture import curves
+from eventbraid.studies.model.table import sections
 
 GIVEN: dict[str, Any] = {"other": 0.1, "gpu_time": 0.01}
 
@@ -178,3 +183,28 @@ def test_the_estimate_is_written_whole_and_as_valid_json(file: Path) -> None:
         assert written["farm"]["events_per_second"] == pytest.approx(found.events_per_second)
         assert written["farm"]["clients_per_gpu"] == pytest.approx(found.saturation)
     assert (written["event"]["cpu_only"], written["needs"], written["cost"]["cost"]) == (None, None, None)
+
+
+numbers = st.none() | st.floats(allow_nan=True) | st.sampled_from([1e-12, 1e15, 5e-324])
+wholes = st.none() | st.integers(-1, 10**20) | st.integers(1, 100)
+options = st.fixed_dictionaries(
+    {"other": numbers, "gpu_time": numbers, "rows": wholes, "gpus": wholes, "streams": wholes, "clients": wholes},
+    optional={
+        **dict.fromkeys(("module", "packing", "row_bytes", "gpu_rate", "bandwidth", "latency", "rate"), numbers),
+        **dict.fromkeys(("server_bandwidth", "cpu_price", "gpu_price"), numbers),
+        "batch": wholes,
+        "events": st.integers(-1, 10**20),
+    },
+)
+
+
+@given(options)
+def test_any_numbers_give_an_estimate_in_numbers_or_a_clear_error(chosen: dict[str, Any]) -> None:
+    try:
+        found = plan(Inputs(**chosen))
+    except ConfigurationError:
+        return
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert all(name and value for _, rows in sections(found) for name, value, _ in rows)
+    for curve in curves(found):
+        assert np.all(np.isfinite(curve.event_seconds))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eventbraid.errors import ConfigurationError
-from eventbraid.studies.model.checks import need
+from eventbraid.studies.model.checks import need_finite
 
 __all__ = [
     "accelerated_fraction",
@@ -34,8 +34,8 @@ def accelerated_fraction(t_cpu: float, t_module: float, t_preprocess: float) -> 
     That is the module's time without a server, less what stays on the CPU to prepare its requests. It is below 0 where
     preparing costs more than the module did.
     """
-    need("W (1)", {"t_preprocess": t_preprocess, "t_module": t_module})
-    need("W (1)", {"t_cpu": t_cpu}, positive=True)
+    need_finite("W (1)", {"t_preprocess": t_preprocess, "t_module": t_module})
+    need_finite("W (1)", {"t_cpu": t_cpu}, positive=True)
     if t_module > t_cpu:
         raise ConfigurationError(f"t_module must be at most t_cpu, {t_cpu:g} s, not {t_module:g} s", "W (1)")
     return (t_module - t_preprocess) / t_cpu
@@ -47,14 +47,14 @@ def ideal_seconds(t_stays: float, t_gpu: float, t_latency: float) -> float:
     `t_stays` is (1 - p) t_CPU. It holds the preprocessing, as p leaves that out; so `t_latency` is transmission and
     travel alone. The paper's text has the preprocessing in both, its measured 123 s have it once.
     """
-    need("W (2)", {"t_stays": t_stays, "t_gpu": t_gpu, "t_latency": t_latency})
+    need_finite("W (2)", {"t_stays": t_stays, "t_gpu": t_gpu, "t_latency": t_latency})
     return t_stays + t_gpu + t_latency
 
 
 def saturation_ratio(t_ideal: float, t_gpu: float) -> float:
     """The clients a GPU of W (3), t_ideal / t_GPU, above which it is saturated."""
-    need("W (3)", {"t_ideal": t_ideal})
-    need("W (3)", {"t_gpu": t_gpu}, positive=True)
+    need_finite("W (3)", {"t_ideal": t_ideal})
+    need_finite("W (3)", {"t_gpu": t_gpu}, positive=True)
     return t_ideal / t_gpu
 
 
@@ -63,29 +63,29 @@ def sonic_seconds(t_ideal: float, t_gpu: float, clients: ArrayLike, gpus: ArrayL
 
     It is constant up to the ratio of W (3), where W (5) takes over.
     """
-    need("W (4)", {"t_ideal": t_ideal, "t_gpu": t_gpu})
+    need_finite("W (4)", {"t_ideal": t_ideal, "t_gpu": t_gpu})
     return np.maximum(t_ideal, saturated_seconds(t_gpu, clients, gpus))
 
 
 def saturated_seconds(t_gpu: float, clients: ArrayLike, gpus: ArrayLike) -> NDArray[np.float64]:
     """t_SONIC of W (5), t_GPU N_CPU / N_GPU: an event's time where the GPUs are all that counts."""
     number, served = np.asarray(clients, np.float64), np.asarray(gpus, np.float64)
-    need("W (5)", {"t_gpu": t_gpu, "clients": float(np.min(number, initial=0)), "gpus": 1.0})
-    need("W (5)", {"clients": float(np.max(number, initial=0))})
-    need("W (5)", {"gpus": float(np.min(served))}, positive=True)
+    need_finite("W (5)", {"t_gpu": t_gpu, "clients": float(np.min(number, initial=0)), "gpus": 1.0})
+    need_finite("W (5)", {"clients": float(np.max(number, initial=0))})
+    need_finite("W (5)", {"gpus": float(np.min(served))}, positive=True)
     return np.asarray(t_gpu * (number / served), np.float64)
 
 
 def transmit_seconds(bits: float, bandwidth: float) -> float:
     """t_transmit of W 3.3: the time of an event's input data on a link of so many bits a second."""
-    need("t_transmit", {"bits": bits})
-    need("t_transmit", {"bandwidth": bandwidth}, positive=True)
+    need_finite("t_transmit", {"bits": bits})
+    need_finite("t_transmit", {"bandwidth": bandwidth}, positive=True)
     return bits / bandwidth
 
 
 def travel_seconds(requests: float, round_trip: float) -> float:
     """t_travel of W 3.3, N_request t_request: requests that are sent one after the other."""
-    need("t_travel", {"requests": requests, "round_trip": round_trip})
+    need_finite("t_travel", {"requests": requests, "round_trip": round_trip})
     return requests * round_trip
 
 
@@ -96,6 +96,6 @@ def replacement_ratio(cpu: float, packing: float, rescheduling: float, gpu: floa
     the GPU's. It holds for clients with enough events in flight to fill the waiting, and while nothing else is full.
     Below 0 packing and rescheduling cost more than the algorithm did.
     """
-    need("K (1)", {"cpu": cpu, "packing": packing, "rescheduling": rescheduling})
-    need("K (1)", {"gpu": gpu}, positive=True)
+    need_finite("K (1)", {"cpu": cpu, "packing": packing, "rescheduling": rescheduling})
+    need_finite("K (1)", {"gpu": gpu}, positive=True)
     return (cpu - packing - rescheduling) / gpu

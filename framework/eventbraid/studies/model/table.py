@@ -14,6 +14,7 @@ __all__ = ["bits", "number", "render", "seconds", "sections"]
 
 Row: TypeAlias = tuple[str, str, str]
 """What it is, its value, where it comes from."""
+PAPERS = "W: Wang et al., arXiv:2009.04509; K: Krupa et al., arXiv:2007.10359"
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 RATES = ((1e12, "Tb/s"), (1e9, "Gb/s"), (1e6, "Mb/s"), (1e3, "kb/s"), (1.0, "b/s"))
 
@@ -124,7 +125,7 @@ def render(estimate: Estimate, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(estimate.name, "bold"), title_justify="left")
+    table = Table(title=Text(estimate.name, "bold"), title_justify="left", caption=PAPERS, caption_justify="left")
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("from")

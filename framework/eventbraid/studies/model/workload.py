@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eventbraid.errors import ConfigurationError
-from eventbraid.studies.model.checks import need
+from eventbraid.studies.model.checks import LEAST, need
 from eventbraid.studies.model.equations import (
     accelerated_fraction,
     ideal_seconds,
@@ -80,7 +80,7 @@ class Workload:
     @property
     def speed_up_limit(self) -> float | None:
         """1 / (1 - p), what a server without time and way would give; None where nothing stays with the client."""
-        return self.cpu_only / self.client_cpu if self.client_cpu else None
+        return self.cpu_only / self.client_cpu if self.client_cpu >= LEAST else None
 
     def _module(self) -> float:
         if self.module is None:
