@@ -118,16 +118,11 @@ def plan(
     from eventbraid.studies.picture import check
 
     texts = Texts()
-    times = [
-        texts.read(option, text, parse_duration)
-        for option, text in (
-            ("--other", other),
-            ("--module", module),
-            ("--packing", packing),
-            ("--gpu-time", gpu_time),
-            ("--latency", latency),
-        )
-    ]
+    other_seconds = texts.read("--other", other, parse_duration)
+    module_seconds = texts.read("--module", module, parse_duration)
+    packing_seconds = texts.read("--packing", packing, parse_duration)
+    gpu_seconds = texts.read("--gpu-time", gpu_time, parse_duration)
+    round_trip = texts.read("--latency", latency, parse_duration)
     link = texts.read("--bandwidth", bandwidth, parse_bandwidth)
     server_link = texts.read("--server-bandwidth", server_bandwidth, parse_bandwidth)
     spec = texts.read("--device", device, parse_device)
@@ -138,11 +133,11 @@ def plan(
         Inputs(
             report=report,
             on_cpu=on_cpu,
-            other=times[0],
-            module=times[1],
-            packing=times[2],
-            gpu_time=times[3],
-            latency=times[4],
+            other=other_seconds,
+            module=module_seconds,
+            packing=packing_seconds,
+            gpu_time=gpu_seconds,
+            latency=round_trip,
             bandwidth=link,
             server_bandwidth=server_link,
             model=model,
