@@ -13,6 +13,7 @@ from eventbraid.cli.models import models
 from eventbraid.cli.planning import plan
 from eventbraid.cli.replaying import replay
 from eventbraid.cli.running import run
+from eventbraid.cli.scaling import scale
 from eventbraid.cli.serving import serve
 from eventbraid.cli.showing import show_error
 from eventbraid.cli.steering import drain, resume, status, stop, streams, where
@@ -29,7 +30,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-COMMANDS = (run, compare, replay, plan, check, describe, graph, serve, status, top, where, drain, resume, streams, stop)
+COMMANDS = (
+    run,
+    compare,
+    replay,
+    scale,
+    plan,
+    check,
+    describe,
+    graph,
+    serve,
+    status,
+    top,
+    where,
+    drain,
+    resume,
+    streams,
+    stop,
+)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(models)

@@ -1,0 +1,47 @@
+"""Draws a study: rate and module time against the number of clients, with the model beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from eventbraid.errors import DataError, need_extra
+from eventbraid.studies.scale.scaling import Scaling
+
+__all__ = ["draw"]
+
+COLOURS: Final = ("#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#0072B2")
+INK: Final = "#202124"
+
+
+def draw(scaling: Scaling, picture: Path) -> None:
+    """Draw it to a file; raises `DataError` where that cannot be written."""
+    figure_type: Any = need_extra("matplotlib.figure", "plots", "the picture").Figure
+    figure = figure_type(figsize=(11, 4.4), facecolor="white", layout="constrained")
+    rates, times = figure.subplots(1, 2)
+    for place, gpus in enumerate(scaling.gpus):
+        colour = COLOURS[place % len(COLOURS)]
+        points = scaling.of(gpus)
+        clients = [point.clients for point in points]
+        name = "measured" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}"
+        rates.plot(clients, [point.events_per_second for point in points], "o", color=colour, label=name)
+        times.plot(clients, [1e3 * point.module_seconds for point in points], "o", color=colour, label=name)
+        if (estimate := scaling.estimates.get(gpus)) is not None:
+            every = np.unique(np.geomspace(1, max(clients), 200))
+            farm, workload = estimate.farm, estimate.workload
+            rates.plot(every, farm.events_per_second(workload, every), color=colour, lw=1)
+            if scaling.streams == 1:
+                times.plot(every, 1e3 * farm.module_seconds(workload, every), color=colour, lw=1)
+    for axes, title in ((rates, "events/s of all clients"), (times, "time of the modules with external work, ms")):
+        axes.set_title(title, fontsize=11, color=INK)
+        axes.set_xlabel("clients")
+        axes.set_ylim(bottom=0)
+        axes.grid(visible=True, alpha=0.3)
+    rates.legend(frameon=False, title="points measured, lines the model")
+    figure.suptitle(scaling.job, color=INK)
+    try:
+        figure.savefig(picture, dpi=150)
+    except OSError as error:
+        raise DataError(f"{picture} cannot be written: {error.strerror}") from error

@@ -1,0 +1,77 @@
+"""What so many clients gave together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eventbraid.errors import DataError
+from eventbraid.studies.comparison import quantile
+
+__all__ = ["Point", "point_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A number of clients, and of GPUs where the study emulates them; seconds, events a second."""
+
+    clients: int
+    gpus: int | None
+    events: int
+    """Read by all clients."""
+    failed: int
+    overlap: float
+    """For how many seconds all clients had begun and none had ended: rate and times are of this window."""
+    events_per_second: float
+    """Of all clients."""
+    event_seconds: float
+    """From an event's reading to its end, median."""
+    module_seconds: float
+    """Of all modules with external work for an event, from acquire to the end of their last step, mean."""
+    module_p95: float
+    """95th percentile of one module's time for one event."""
+    machine: float | None
+    """The share of this machine's cores that was used, by whatever process; None where the system does not say."""
+    server_queue: float | None
+    """For which a request waited in the server, mean; None where the server does not say."""
+
+
+def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None) -> Point:
+    """The figures of the clients' results; raises `DataError` where no events of all of them overlapped."""
+    events = [event for result in results for event in result["events"]]
+    if not all(result["events"] for result in results):
+        raise DataError("a client had no event: there is nothing to measure")
+    begin = max(min(began for began, _ in result["events"]) for result in results)
+    end = min(max(ended for _, ended in result["events"]) for result in results)
+    within = [ended - began for began, ended in events if begin < ended <= end]
+    if not within:
+        raise DataError(
+            f"the first of {len(results)} clients had ended before the last had an event: give them more events"
+        )
+    modules = [stop - start for result in results for _, start, stop in result["modules"] if begin < stop <= end]
+    reports = [result["report"] for result in results]
+    return Point(
+        clients=len(results),
+        gpus=gpus,
+        events=sum(report["events"]["read"] for report in reports),
+        failed=sum(report["events"]["failed"] for report in reports),
+        overlap=end - begin,
+        events_per_second=len(within) / (end - begin),
+        event_seconds=statistics.median(within),
+        module_seconds=sum(modules) / len(within),
+        module_p95=quantile(sorted(modules), 0.95),
+        machine=machine,
+        server_queue=_queue(reports),
+    )
+
+
+def _queue(reports: Sequence[Mapping[str, Any]]) -> float | None:
+    """The statistics are of all clients' requests, so any client's means are of all of them."""
+    asked = [each for report in reports for each in report["inference"].get("models", ())]
+    known = [each for each in asked if each["split"]["server_queue"] is not None and each["requests"]]
+    if not known:
+        return None
+    requests = sum(each["requests"] for each in known)
+    return float(sum(each["requests"] * each["split"]["server_queue"] for each in known) / requests)

@@ -1,0 +1,154 @@
+"""A study's points with what the analytic model says beside, as a table and as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from eventbraid.studies.model import Estimate
+from eventbraid.studies.scale.knee import flat_until, plateau
+from eventbraid.studies.scale.point import Point
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["FULL", "Expected", "Scaling"]
+
+FULL: Final = 0.9
+"""The share of the machine's cores from which on clients wait for them."""
+
+
+class Expected(NamedTuple):
+    """What the analytic model says of a number of clients."""
+
+    events_per_second: float
+    module_seconds: float | None
+    """None of clients with several events in flight: what a module adds to these is not what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The finished points of a study, by GPUs and then clients, and the model of each number of GPUs."""
+
+    job: str
+    mode: str
+    streams: int
+    points: tuple[Point, ...]
+    estimates: dict[int | None, Estimate]
+    """The model with its parameters from one client; empty where the servers say nothing of their times."""
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    def of(self, gpus: int | None) -> list[Point]:
+        """The points with so many GPUs."""
+        return [point for point in self.points if point.gpus == gpus]
+
+    @property
+    def gpus(self) -> list[int | None]:
+        """The numbers of GPUs with a finished point."""
+        return list(dict.fromkeys(point.gpus for point in self.points))
+
+    def flat_until(self, gpus: int | None) -> float | None:
+        """The clients from which on a module takes a tenth more than with the fewest; None where it never does."""
+        mine = self.of(gpus)
+        return flat_until([point.clients for point in mine], [point.module_seconds for point in mine])
+
+    def plateau(self, gpus: int | None) -> float | None:
+        """The rate above which more clients gain nothing, events a second; None where it still grows."""
+        mine = self.of(gpus)
+        return plateau([point.clients for point in mine], [point.events_per_second for point in mine])
+
+    def expected(self, point: Point) -> Expected | None:
+        """What the model gives for a point; None where there is no model."""
+        estimate = self.estimates.get(point.gpus)
+        if estimate is None:
+            return None
+        farm, workload = estimate.farm, estimate.workload
+        rate = float(farm.events_per_second(workload, point.clients))
+        return Expected(rate, float(farm.module_seconds(workload, point.clients)) if self.streams == 1 else None)
+
+    def full(self) -> list[Point]:
+        """Points at which this machine was full: they say more of it than of the servers."""
+        return [point for point in self.points if (point.machine or 0.0) > FULL]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dictionaries."""
+        return {
+            "job": self.job,
+            "mode": self.mode,
+            "streams": self.streams,
+            "interrupted": self.interrupted,
+            "notes": list(self.notes),
+            "points": [
+                {**asdict(point), "expected": expected._asdict() if (expected := self.expected(point)) else None}
+                for point in self.points
+            ],
+            "gpus": [
+                {
+                    "gpus": gpus,
+                    "flat_until_clients": self.flat_until(gpus),
+                    "plateau_events_per_second": self.plateau(gpus),
+                    "expected_saturation_clients": self.estimates[gpus].saturation if gpus in self.estimates else None,
+                }
+                for gpus in self.gpus
+            ],
+        }
+
+    def render(self, console: Console) -> None:
+        """Print the table, and where the servers are full."""
+        from rich.table import Table
+
+        streams = "one event in flight" if self.streams == 1 else f"{self.streams} events in flight each"
+        table = Table(title=f"{self.job}: clients in mode {self.mode}, {streams}")
+        heads = ("GPUs", "clients", "events/s", "of the\nmodel", "module\nmean", "of the\nmodel", "module\np95")
+        for head in (*heads, "queue in\nserver", "machine"):
+            table.add_column(head, justify="right", no_wrap=True)
+        for point in self.points:
+            expected = self.expected(point)
+            rate, time = (expected.events_per_second, expected.module_seconds) if expected else (None, None)
+            table.add_row(
+                str(point.gpus or ""),
+                str(point.clients),
+                f"{point.events_per_second:.4g}",
+                _ratio(point.events_per_second, rate),
+                _milliseconds(point.module_seconds),
+                _ratio(point.module_seconds, time),
+                _milliseconds(point.module_p95),
+                "" if point.server_queue is None else _milliseconds(point.server_queue),
+                "" if point.machine is None else f"{point.machine:.0%}",
+            )
+        console.print(table)
+        for line in self._lines():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _lines(self) -> Sequence[str]:
+        lines: list[str] = []
+        for gpus in self.gpus:
+            where = "" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}: "
+            flat, top = self.flat_until(gpus), self.plateau(gpus)
+            said = (
+                "the module's time has not risen by a tenth"
+                if flat is None
+                else f"from {flat:.0f} clients on the module takes a tenth longer"
+            )
+            if gpus in self.estimates:
+                said += f" (the model: the GPUs are full from {self.estimates[gpus].saturation:.0f} on)"
+            lines.append(where + said + ("" if top is None else f"; saturated at {top:.4g} events/s"))
+        if full := self.full():
+            lines.append(
+                f"note: {', '.join(str(point.clients) for point in full)} clients found this machine's cores full: "
+                "their figures are more the machine's than the servers'"
+            )
+        lines += [f"note: {note}" for note in self.notes]
+        if self.interrupted:
+            lines.append("interrupted: the same command goes on with what is missing")
+        return lines
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def _ratio(found: float, expected: float | None) -> str:
+    return f"{found / expected:.2f}" if expected else ""

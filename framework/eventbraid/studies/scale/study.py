@@ -1,0 +1,179 @@
+"""Measures points one after the other, each with its clients started together, and keeps what is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from eventbraid.address import names_servers
+from eventbraid.errors import ConfigurationError, EventbraidError, Fault
+from eventbraid.job import Job, Mode
+from eventbraid.loading import load_job
+from eventbraid.studies.model import Estimate, Inputs, plan
+from eventbraid.studies.scale.crowd import run_clients
+from eventbraid.studies.scale.folder import Folder
+from eventbraid.studies.scale.point import Point, point_of
+from eventbraid.studies.scale.scaling import Scaling
+
+__all__ = ["DEVICE", "scale", "scale_async"]
+
+DEVICE: Final = "emulated:v100"
+Told = Callable[[int, int, Point], None]
+"""Told of each point: how many clients have run of how many, and the point."""
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def scale(job_file: str | Path, clients: Sequence[int], **settings: Any) -> Scaling:
+    """Measure a job with growing numbers of clients; see `scale_async`. One SIGINT ends it with what is finished."""
+    return asyncio.run(_interruptible(scale_async(job_file, clients, **settings)))
+
+
+async def _interruptible(work: Any) -> Scaling:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError, ValueError):  # Windows, and threads
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+    found: Scaling = await task
+    return found
+
+
+async def scale_async(
+    job_file: str | Path,
+    clients: Sequence[int],
+    *,
+    gpus: Sequence[int] = (),
+    device: str = "",
+    latency: float = 0.0,
+    bandwidth: float | None = None,
+    servers: Sequence[str] = (),
+    mode: Mode = "async",
+    events: int | None = None,
+    streams: int | None = None,
+    accelerators: Sequence[str] | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    results: str | Path | None = None,
+    say: Callable[[str], None] = _say,
+    told: Told = lambda done, of, point: None,
+) -> Scaling:
+    """Run a job in so many client processes at once, for each of `clients` and of `gpus`.
+
+    Clients begin together. They ask `servers`, the job's own, or for each number of `gpus` an embedded server with
+    that many of the emulated `device`, at a distance of `latency` seconds and behind `bandwidth` bits a second.
+    Finished points are kept in the folder `results` and are not measured again; by default that is
+    `scale-NAME` for the file NAME.py. Cancelled while points are measured, it gives the finished ones.
+
+    Raises `ConfigurationError` before anything runs, and `EventbraidError` with the words of a client that failed.
+    """
+    job = load_job(job_file).replace(
+        events=events,
+        streams=streams,
+        servers=list(servers) or None,
+        accelerators=accelerators,
+        seed=seed,
+        settings=settings,
+    )
+    emulated = bool(gpus or device)
+    _check(job, clients, gpus, emulated or latency > 0 or bandwidth is not None, events)
+    numbers = sorted({1, *clients})
+    notes = [] if 1 in clients else ["one client was measured too: its times are the model's parameters"]
+    request = {
+        "job_file": str(job_file),
+        "mode": mode,
+        "events": events,
+        "streams": streams,
+        "accelerators": list(job.available()),
+        "seed": job.seed,
+        "settings": dict(settings or {}),
+    }
+    said = {**request, "servers": list(servers), "device": device, "latency": latency, "bandwidth": bandwidth}
+    folder = Folder(Path(results) if results else Path(f"scale-{Path(job_file).stem}"), said)
+    kinds: list[int | None] = [*sorted(set(gpus))] or ([1] if emulated else [None])
+    points: list[Point] = []
+    interrupted = False
+    try:
+        for number in kinds:
+            missing = [count for count in numbers if folder.find(number, count) is None]
+            async with _servers(job, servers, device or DEVICE, number if missing else None, latency, bandwidth) as at:
+                for count in numbers:
+                    if count in missing:
+                        say(named(count, number))
+                        with tempfile.TemporaryDirectory(prefix="eventbraid-scale-") as place:
+                            crowd = await run_clients(count, {**request, "servers": at}, Path(place))
+                        folder.keep(point_of(crowd.results, number, crowd.machine), crowd.results[0]["report"])
+                    kept = folder.find(number, count)
+                    assert kept is not None
+                    points.append(kept[0])
+                    told(len(points), len(kinds) * len(numbers), kept[0])
+    except asyncio.CancelledError:
+        interrupted = True
+    estimates, more = _estimates(folder, points)
+    return Scaling(
+        job.name, mode, 1 if mode == "blocking" else job.streams, tuple(points), estimates, (*notes, *more), interrupted
+    )
+
+
+def named(clients: int, gpus: int | None) -> str:
+    """A point in words."""
+    said = f"{clients} client{'s' if clients > 1 else ''}"
+    return said if gpus is None else f"{said}, {gpus} GPU{'s' if gpus > 1 else ''}"
+
+
+def _check(job: Job, clients: Sequence[int], gpus: Sequence[int], serves: bool, events: int | None) -> None:
+    faults = [
+        Fault(option, f"must be numbers from 1 on, not {number}")
+        for option, numbers in (("--clients", clients), ("--gpus", gpus))
+        for number in numbers
+        if number < 1
+    ]
+    if not clients:
+        faults.append(Fault("--clients", "names no number of clients", "--clients 1,2,5,10"))
+    if serves and names_servers(job.servers, os.environ):
+        faults.append(
+            Fault("--gpus", "is of a server that this command starts, and the job's servers are named", "leave one out")
+        )
+    if faults:
+        raise ConfigurationError(faults, "scale")
+
+
+@contextlib.asynccontextmanager
+async def _servers(
+    job: Job, given: Sequence[str], device: str, gpus: int | None, latency: float, bandwidth: float | None
+) -> AsyncGenerator[list[str]]:
+    """The servers that are named, or an embedded one with so many GPUs, or of this machine's CPU."""
+    if names_servers(job.servers, os.environ):
+        yield list(given)
+        return
+    from eventbraid.serving import EmbeddedServer, known_repositories
+
+    emulated = "" if gpus is None else f"{device}{',' if ':' in device else ':'}gpus={gpus}"
+    async with EmbeddedServer(
+        known_repositories(job.models), device=emulated, latency=latency, bandwidth=bandwidth
+    ) as server:
+        yield [server.address]
+
+
+def _estimates(folder: Folder, points: Sequence[Point]) -> tuple[dict[int | None, Estimate], list[str]]:
+    """The model of each number of GPUs, its parameters from the first point with one client."""
+    first = next((point for point in points if point.clients == 1), None)
+    if first is None:
+        return {}, []
+    try:
+        estimate = plan(Inputs(report=folder.report_file(first.gpus, 1)))
+    except EventbraidError as error:
+        return {}, [f"no model beside: {error}"]
+    farm = estimate.farm
+    return {point.gpus: replace(estimate, farm=replace(farm, gpus=point.gpus or farm.gpus)) for point in points}, list(
+        estimate.notes
+    )
