@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers \
-	bench-workflows models generate clean
+	bench-workflows bench-plan models generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -24,6 +24,7 @@ help:
 	@echo 'make bench-client  the inference client beside tritonclient, on the real Triton, in some minutes'
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
 	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
+	@echo 'make bench-plan  the model of eventbraid plan beside clients that share emulated GPUs'
 	@echo 'make models  build every model anew into MODELS=build/models; most train their networks, with torch'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
@@ -87,6 +88,9 @@ models: $(INSTALLED)
 
 bench-workflows: $(INSTALLED)
 	$(BIN)/python benchmarks/workflows.py
+
+bench-plan: $(INSTALLED)
+	$(BIN)/python benchmarks/plan.py
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py
