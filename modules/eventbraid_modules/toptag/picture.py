@@ -39,10 +39,12 @@ def draw(sample: Sample, found: Mapping[str, Array], file: Path) -> None:
     pyplot: Any = need_extra("matplotlib.figure", "plots", "drawing a picture")
     figure = pyplot.Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
-    for panel, (name, kept) in zip(axes, (("top quarks", sample.top), ("others", ~sample.top)), strict=False):
+    for panel, (name, kept) in zip(
+        axes, (("jets of top quarks", sample.top), ("other jets", ~sample.top)), strict=False
+    ):
         mean = (sample.pixels[kept][:SEEN, :2] ** 2).sum(axis=1).mean(axis=0)
         panel.imshow(np.log10(mean.T + 1e-5), origin="lower", extent=(-HALF, HALF, -HALF, HALF), vmin=-5, vmax=-0.5)
-        panel.set_title(f"jets of {name}", fontsize=9)
+        panel.set_title(name, fontsize=9)
         panel.set(xlabel="along the principal axis", ylabel="across")
     for name, scores in found.items():
         efficiency, mistake = roc(scores, sample.top)
