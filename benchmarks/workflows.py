@@ -3,7 +3,8 @@
 Each run is `eventbraid run` in a process of its own, one after the other, all rows of a table in turn in each round. A
 figure is the median over the rounds with its spread (least to most). "Of the bound" is of what the CPU time of the
 modules alone would allow on one core: events/s times the CPU seconds that the modules took for an event in the blocking
-run of the same round. Server and client share this machine's cores. Models that are not shipped must have been built.
+run of the same round. Servers and client share this machine's cores. Models that are not shipped must have been built.
+The whole event has a server for each of its models.
 """
 
 from __future__ import annotations
@@ -16,16 +17,27 @@ import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from eventbraid.loading import load_job
 from eventbraid.serving import EmbeddedServer, TritonServer, known_repositories
+from eventbraid.serving.repository.choosing import only
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
-EVENTS: Final = {"hlt": 100, "deepcalo": 100, "protodune": 16, "tracks": 40, "tutorial/top": 100}
+EVENTS: Final = {
+    "hlt": 100,
+    "deepcalo": 100,
+    "toptag": 100,
+    "protodune": 16,
+    "tracks": 40,
+    "whole_event": 100,
+    "tutorial/top": 100,
+}
+APART: Final = {"whole_event": ["facile", "deepcalo", "toptag"]}
+"""Examples whose models each have a server of their own."""
 MODES: Final = [("blocking", 1), ("threads", 16), ("async", 1), ("async", 4), ("async", 16), ("async", 64)]
 SERVERS: Final[dict[str, Callable[[Sequence[Path]], Any]]] = {
     "embedded": EmbeddedServer,
@@ -42,10 +54,11 @@ class Row:
     shares: list[float] = field(default_factory=list)
 
 
-async def run(file: Path, mode: str, streams: int, events: int, server: str, folder: Path) -> dict[str, Any]:
+async def run(file: Path, mode: str, streams: int, events: int, servers: Sequence[str], folder: Path) -> dict[str, Any]:
     """The report of one run."""
     command = [sys.executable, "-c", "from eventbraid.cli import main; main()", "run", str(file), "--json", "-"]
-    command += ["--mode", mode, "--streams", str(streams), "--events", str(events), "--server", server]
+    command += ["--mode", mode, "--streams", str(streams), "--events", str(events)]
+    command += [f"--server={server}" for server in servers]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -62,10 +75,14 @@ def seconds_an_event(report: dict[str, Any]) -> float:
 
 
 @asynccontextmanager
-async def serving(name: str, models: Sequence[str | Path]) -> AsyncIterator[str]:
-    """The address of a server."""
-    async with SERVERS[name](known_repositories(models)) as server:
-        yield server.address
+async def serving(name: str, models: Sequence[str | Path], apart: Sequence[str]) -> AsyncIterator[list[str]]:
+    """The addresses of servers: one for each model of `apart`, else one for all."""
+    async with AsyncExitStack() as stack:
+        addresses: list[str] = []
+        for each in [[model] for model in apart] or [[]]:
+            folders = stack.enter_context(only(each, known_repositories(models)))
+            addresses.append((await stack.enter_async_context(SERVERS[name](folders))).address)
+        yield addresses
 
 
 async def table(example: str, server: str, rounds: int) -> dict[tuple[str, int], Row]:
@@ -73,12 +90,12 @@ async def table(example: str, server: str, rounds: int) -> dict[tuple[str, int],
     file, events = EXAMPLES / f"{example}.py", EVENTS[example]
     rows = {each: Row() for each in MODES}
     with tempfile.TemporaryDirectory(prefix="eventbraid-workflows-") as folder:
-        async with serving(server, load_job(file).models) as address:
-            await run(file, "async", 16, events, address, Path(folder))  # fills caches
+        async with serving(server, load_job(file).models, APART.get(example, [])) as addresses:
+            await run(file, "async", 16, events, addresses, Path(folder))  # fills caches
             for _ in range(rounds):
                 bound = 0.0
                 for (mode, streams), row in rows.items():
-                    report = await run(file, mode, streams, events, address, Path(folder))
+                    report = await run(file, mode, streams, events, addresses, Path(folder))
                     bound = bound or 1 / seconds_an_event(report)
                     row.rates.append(report["events_per_second"])
                     row.shares.append(report["events_per_second"] / bound)

@@ -7,7 +7,7 @@ from eventbraid_modules.collisions import CollisionSource, Tops
 from eventbraid_modules.toptag.images import JetImageMaker, JetImages
 from eventbraid_modules.toptag.jets import FatJetFinder, FatJets
 from eventbraid_modules.toptag.performance import TaggingPerformance
-from eventbraid_modules.toptag.scores import ResNetTagger, TopScores
+from eventbraid_modules.toptag.scores import ResNetTagger, TopFilter, TopScores
 from eventbraid_modules.toptag.shape import ShapeTagger
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ResNetTagger",
     "ShapeTagger",
     "TaggingPerformance",
+    "TopFilter",
     "TopScores",
     "Tops",
 ]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eventbraid import Event, Input, Output
+from eventbraid import Event, Filter, Input, Output, Parameter
 from eventbraid.inference import InferenceProducer, Tensors
 from eventbraid_modules.toptag.images import JetImages
 
-__all__ = ["ResNetTagger", "TopScores"]
+__all__ = ["ResNetTagger", "TopFilter", "TopScores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,14 @@ class ResNetTagger(InferenceProducer):
 
     async def produce(self, event: Event, response: Tensors) -> None:
         event[self.scores] = TopScores(response["score"][:, 0])
+
+
+class TopFilter(Filter):
+    """Passes events with enough jets that look like top quarks."""
+
+    scores = Input[TopScores]("scores")
+    count = Parameter(1, ge=1, doc="how many jets")
+    score = Parameter(0.5, ge=0, le=1, doc="above this score")
+
+    def filter(self, event: Event) -> bool:
+        return int(np.count_nonzero(event[self.scores].score > self.score)) >= self.count
