@@ -1,0 +1,140 @@
+"""A simulated job: the events of one client, on one core."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any, Final
+
+from eventbraid.errors import ServerError
+from eventbraid.studies.simulation.call import Call
+from eventbraid.studies.simulation.engine import Engine
+from eventbraid.studies.simulation.log import Log, Spans
+from eventbraid.studies.simulation.study import Ask, Client, Work
+
+__all__ = ["Job"]
+
+NO_TENSORS: Final[dict[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    number: int
+    steps: Generator[float | Ask, None, None]
+    """The seconds that it computes next, or what it asks."""
+
+    def __lt__(self, other: _Event) -> bool:
+        return self.number < other.number
+
+
+class Job:
+    """One client: the oldest event that is ready has the core; new ones begin while a stream is free."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        client: Client,
+        ask: Callable[[Call], None],
+        draw: random.Random,
+        log: Log,
+        over: Callable[[Job], None],
+    ) -> None:
+        self._engine, self._client, self._ask, self._draw, self._log, self._over = engine, client, ask, draw, log, over
+        self._spans = [log.modules.setdefault(n, Spans()) for n in range(len(client.modules))]
+        self._ready: list[_Event] = []
+        self._begun = self._in_flight = self._calls = 0
+        self._computing = False
+
+    def __repr__(self) -> str:
+        return f"Job({self._begun} of {self._client.events} events begun, {self._in_flight} in flight)"
+
+    def begin(self, _: None = None) -> None:
+        """Begin with the first event."""
+        self._take_core()
+
+    def answered(self, call: Call) -> None:
+        """A call is over: its event is ready."""
+        self._log.calls.add(call.asked, self._engine.now)
+        event: _Event = call.asker
+        if call.error is not None:
+            self._fail(event, call.error)
+        else:
+            heappush(self._ready, event)
+        if not self._computing:
+            self._take_core()
+
+    def _fail(self, event: _Event, error: ServerError) -> None:
+        try:
+            event.steps.throw(error)
+        except ServerError:
+            self._log.lost += 1
+            self._end()
+
+    def _end(self) -> None:
+        self._in_flight -= 1
+        if self._begun == self._client.events:
+            self._log.first_ends = min(self._log.first_ends, self._engine.now)
+            if not self._in_flight:
+                self._over(self)
+
+    def _take_core(self) -> None:
+        """Carry on with what is ready, or begin new events, until something computes or all wait."""
+        self._computing = True
+        client = self._client
+        while True:
+            if self._ready:
+                event = heappop(self._ready)
+            elif self._in_flight < client.streams and self._begun < client.events:
+                event = _Event(self._begun, self._steps())
+                self._begun += 1
+                self._in_flight += 1
+            else:
+                break
+            step = next(event.steps, None)
+            if step is None:
+                self._end()
+            elif isinstance(step, Ask):
+                self._calls += 1
+                now = self._engine.now
+                deadline = now + client.timeout
+                self._ask(
+                    Call(
+                        NO_TENSORS,
+                        step.rows,
+                        since=now,
+                        model=step.model,
+                        number=self._calls,
+                        asked=now,
+                        deadline=deadline,
+                        asker=event,
+                    )
+                )
+            else:
+                self._engine.at(self._engine.now + step, self._computed, event)
+                return
+        self._computing = False
+
+    def _computed(self, event: _Event) -> None:
+        heappush(self._ready, event)
+        self._take_core()
+
+    def _steps(self) -> Generator[float | Ask, None, None]:
+        """The way of one event."""
+        engine, spread = self._engine, self._client.spread
+        factor = self._draw.lognormvariate(-spread * spread / 2, spread) if spread else 1.0
+        start = engine.now
+        for module, spans in zip(self._client.modules, self._spans, strict=True):
+            began = engine.now
+            if isinstance(module, Work):
+                if module.seconds:
+                    yield factor * module.seconds
+            else:
+                before = factor * module.before
+                for _ in range(module.requests):
+                    if before:
+                        yield before
+                    yield module
+            spans.add(began, engine.now)
+        self._log.events.add(start, engine.now)

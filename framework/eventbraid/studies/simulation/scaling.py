@@ -1,0 +1,73 @@
+"""The closed form of scaling out, and the knee of a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+__all__ = ["Knee", "Scaling", "knee_of"]
+
+STEPS: Final = 2000
+"""Places at which a knee is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The model of Wang et al. 2021 (arXiv:2009.04509), section 3.3, for blocking clients; times in seconds an event.
+
+    `other` is (1 - p) t_CPU, the time of the modules that ask nothing; `latency` is preprocessing, transmission and
+    travel together; `gpu` is t_GPU, the event's time on one GPU.
+    """
+
+    other: float
+    latency: float
+    gpu: float
+
+    @property
+    def ideal(self) -> float:
+        """An event's time where a GPU is always free, Eq. 2."""
+        return self.other + self.gpu + self.latency
+
+    def saturation(self, gpus: int) -> float:
+        """The number of clients from which on the GPUs are saturated, Eq. 3."""
+        return gpus * self.ideal / self.gpu
+
+    def event(self, clients: int, gpus: int) -> float:
+        """An event's time, Eq. 4."""
+        return self.ideal + self.gpu * max(0.0, clients / gpus - self.ideal / self.gpu)
+
+    def module(self, clients: int, gpus: int) -> float:
+        """The time of the module that asks."""
+        return self.event(clients, gpus) - self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """Where a time stops to be flat: `flat` up to `clients`, and `slope` more for each further one."""
+
+    clients: float
+    flat: float
+    slope: float
+
+
+def knee_of(clients: Sequence[float], times: Sequence[float]) -> Knee:
+    """The knee of a curve: of all lines that are flat and then rise, that which fits best by least squares.
+
+    Raises `ValueError` for fewer than four points.
+    """
+    if len(clients) < 4 or len(clients) != len(times):
+        raise ValueError(f"a knee needs at least four points of the same number each, not {len(clients)}, {len(times)}")
+    order = np.argsort(clients)
+    x, y = np.asarray(clients, float)[order], np.asarray(times, float)[order]
+    best, least = Knee(float(x[-1]), float(y.mean()), 0.0), np.inf
+    for place in np.linspace(x[0], x[-2], STEPS):
+        rise = np.maximum(0.0, x - place)
+        shape = np.column_stack((np.ones_like(x), rise))
+        found, *_ = np.linalg.lstsq(shape, y)
+        left = float(((shape @ found - y) ** 2).sum())
+        if found[1] >= 0 and left < least:
+            best, least = Knee(float(place), float(found[0]), float(found[1])), left
+    return best

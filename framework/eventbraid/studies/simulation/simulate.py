@@ -1,0 +1,68 @@
+"""Simulates a study, or a study for several numbers of clients."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from time import process_time
+from typing import Final
+
+from eventbraid.errors import ConfigurationError
+from eventbraid.garbage import passed_over
+from eventbraid.studies.simulation.engine import Engine
+from eventbraid.studies.simulation.job import Job
+from eventbraid.studies.simulation.log import Log
+from eventbraid.studies.simulation.pool import Pool
+from eventbraid.studies.simulation.result import Result, result_of
+from eventbraid.studies.simulation.site import Site
+from eventbraid.studies.simulation.study import Study
+
+__all__ = ["SETTLE", "simulate", "sweep"]
+
+SETTLE: Final = 0.3
+"""The share of the clients' common time that does not count: all begin alike, and must drift apart first."""
+
+
+def simulate(study: Study, *, settle: float = SETTLE) -> Result:
+    """Let all clients process all their events."""
+    if not 0 <= settle < 1:
+        raise ConfigurationError(f"settle must be a share from 0 to below 1, not {settle!r}", "the study")
+    began = process_time()
+    log, seconds = run(study)
+    return result_of(study, log, seconds, settle, process_time() - began)
+
+
+def sweep(
+    study: Study,
+    clients: Iterable[int],
+    *,
+    settle: float = SETTLE,
+    say: Callable[[Result], object] = lambda result: None,
+) -> tuple[Result, ...]:
+    """The same with so many clients each; `say` is told each result."""
+    found: list[Result] = []
+    for number in clients:
+        found.append(simulate(replace(study, clients=number), settle=settle))
+        say(found[-1])
+    return tuple(found)
+
+
+def run(study: Study) -> tuple[Log, float]:
+    """What happens, and how long that takes in simulated seconds."""
+    engine, log, draw = Engine(), Log(), random.Random(study.seed)
+    sites = [Site(engine, each, log) for each in study.servers]
+    client = study.client
+    going = set[Job]()
+    for _ in range(study.clients):
+        pool = Pool(
+            engine, sites, draw, log, choice=study.choice, preferred=client.preferred, tries=client.tries
+        )
+        job = Job(engine, client, pool.ask, random.Random(draw.getrandbits(64)), log, going.discard)
+        pool.answered = job.answered
+        going.add(job)
+        engine.at(draw.uniform(0, client.stagger), job.begin, None)
+    with passed_over():
+        engine.run(going)
+    assert not going, "somebody waits for what never comes"
+    return log, engine.now
