@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from scripted import Held, Scripted, client_of, rows, until
-from virtual_time import VirtualLoop, in_virtual_time
 
 from eventbraid.errors import ServerError
 from eventbraid.inference import Coalesce, TritonClient
+from eventbraid.testing.virtual_time import VirtualLoop, in_virtual_time
 
 MOST_TURNS = 400
 """More than any of these requests takes."""

@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint
 
 import pytest
 from scripted import Held, Scripted, client_of, rows, until
-from virtual_time import in_virtual_time
 
 from eventbraid.errors import AccessError, AnswerError, RequestError, ServerBusy, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.discovery import has, unknown
@@ -16,6 +15,7 @@ from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve import Tensors
 from eventbraid.serving.repository import building
 from eventbraid.serving.repository.building import GROUP, builder_hint
+from eventbraid.testing.virtual_time import in_virtual_time
 
 BUSY = TransportError("RESOURCE_EXHAUSTED", "too many requests")
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scripted import Held, Scripted, client_of, rows, until
-from virtual_time import in_virtual_time
 
 from eventbraid import ConfigurationError, Event, Input, Job, Output, ServerError
 from eventbraid.errors import MissingExtra, RequestError, ServerTimeout, ServerUnavailable
@@ -20,6 +19,7 @@ from eventbraid.inference.client import RequestOptions
 from eventbraid.inference.fallback import WithFallback
 from eventbraid.kserve import ModelMetadata, Tensors, TensorSpec
 from eventbraid.testing import ListOutput, ListSource
+from eventbraid.testing.virtual_time import in_virtual_time
 
 FIRST = [[2.0]]
 SECOND = [[-1.0]]

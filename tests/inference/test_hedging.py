@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from scripted import Held, Scripted, client_of, rows, until
-from virtual_time import in_virtual_time
 
 from eventbraid.errors import ServerError, ServerTimeout
 from eventbraid.inference import TritonClient
 from eventbraid.kserve import Tensors
+from eventbraid.testing.virtual_time import in_virtual_time
 
 
 def ask(client: TritonClient, **options: Any) -> asyncio.Task[Tensors]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from scripted import Scripted
-from virtual_time import in_virtual_time
 
 from eventbraid.errors import ServerBusy, ServerUnavailable
 from eventbraid.inference.pool import pool as pools
 from eventbraid.inference.pool.pool import Pool, Serving, Wish
 from eventbraid.inference.pool.served import Served
 from eventbraid.kserve import ModelMetadata
+from eventbraid.testing.virtual_time import in_virtual_time
 
 SOON = 10.0
 """A deadline; virtual time begins with 0."""

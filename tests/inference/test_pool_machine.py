@@ -10,11 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from scripted import Held, Scripted, client_of, rows
-from virtual_time import VirtualTime
 
 from eventbraid.errors import ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference import TritonClient
 from eventbraid.kserve import Tensors
+from eventbraid.testing.virtual_time import VirtualTime
 
 NAMES = ("one", "two", "three")
 MOST_REQUESTS, MOST_BYTES = 2, 40

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import uvloop
 from scripted import Held, Scripted, client_of, rows, until
-from virtual_time import in_virtual_time
 
 from eventbraid.errors import (
     AnswerError,
@@ -26,6 +25,7 @@ from eventbraid.errors import (
 from eventbraid.inference import TritonClient
 from eventbraid.inference.transport.base import Transport, TransportError
 from eventbraid.kserve import Tensors
+from eventbraid.testing.virtual_time import in_virtual_time
 
 
 def now() -> float:

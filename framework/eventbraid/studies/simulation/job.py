@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, Final
@@ -37,11 +36,18 @@ class Job:
         engine: Engine,
         client: Client,
         ask: Callable[[Call], None],
-        draw: random.Random,
+        factors: Iterator[float],
         log: Log,
         over: Callable[[Job], None],
     ) -> None:
-        self._engine, self._client, self._ask, self._draw, self._log, self._over = engine, client, ask, draw, log, over
+        self._engine, self._client, self._ask, self._factors, self._log, self._over = (
+            engine,
+            client,
+            ask,
+            factors,
+            log,
+            over,
+        )
         self._spans = [log.modules.setdefault(n, Spans()) for n in range(len(client.modules))]
         self._ready: list[_Event] = []
         self._begun = self._in_flight = self._calls = 0
@@ -122,8 +128,7 @@ class Job:
 
     def _steps(self) -> Generator[float | Ask, None, None]:
         """The way of one event."""
-        engine, spread = self._engine, self._client.spread
-        factor = self._draw.lognormvariate(-spread * spread / 2, spread) if spread else 1.0
+        engine, factor = self._engine, next(self._factors)
         start = engine.now
         for module, spans in zip(self._client.modules, self._spans, strict=True):
             began = engine.now

@@ -10,6 +10,7 @@ from typing import Final
 
 from eventbraid.errors import ConfigurationError
 from eventbraid.garbage import passed_over
+from eventbraid.studies.simulation.chance import beginnings, factors
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.job import Job
 from eventbraid.studies.simulation.log import Log
@@ -50,18 +51,16 @@ def sweep(
 
 def run(study: Study) -> tuple[Log, float]:
     """What happens, and how long that takes in simulated seconds."""
-    engine, log, draw = Engine(), Log(), random.Random(study.seed)
+    engine, log, draw = Engine(), Log(), random.Random(f"choices {study.seed}")
     sites = [Site(engine, each, log) for each in study.servers]
     client = study.client
     going = set[Job]()
-    for _ in range(study.clients):
-        pool = Pool(
-            engine, sites, draw, log, choice=study.choice, preferred=client.preferred, tries=client.tries
-        )
-        job = Job(engine, client, pool.ask, random.Random(draw.getrandbits(64)), log, going.discard)
+    for beginning in beginnings(study):
+        pool = Pool(engine, sites, draw, log, choice=study.choice, preferred=client.preferred, tries=client.tries)
+        job = Job(engine, client, pool.ask, factors(client, beginning.seed), log, going.discard)
         pool.answered = job.answered
         going.add(job)
-        engine.at(draw.uniform(0, client.stagger), job.begin, None)
+        engine.at(beginning.at, job.begin, None)
     with passed_over():
         engine.run(going)
     assert not going, "somebody waits for what never comes"

@@ -161,4 +161,3 @@ class Site:
         lost, self._present = self._present, {}
         for call in lost:
             self._answer(call, ServerUnavailable("connection lost", server=self.server.name))
-

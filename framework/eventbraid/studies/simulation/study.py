@@ -75,7 +75,7 @@ class Model:
     batching: Batching = ALONE
     instances: int = 1
     most_waiting: int = 0
-    """Requests that may wait for it, more are refused; 0: any number."""
+    """Requests that may wait for it, more are refused; 0: any number. It needs dynamic batching, as in Triton."""
     row_bytes: int = 0
     answer_bytes: int = 0
 
@@ -171,7 +171,9 @@ def _client_faults(study: Study) -> Iterator[Fault]:
 
 def _server_faults(study: Study) -> Iterator[Fault]:
     names = [each.name for each in study.servers]
-    yield from (Fault("servers", f"{name!r} is named twice") for name in sorted({n for n in names if names.count(n) > 1}))
+    yield from (
+        Fault("servers", f"{name!r} is named twice") for name in sorted({n for n in names if names.count(n) > 1})
+    )
     rows = {each.model: each.rows for each in study.client.modules if isinstance(each, Ask)}
     for server in study.servers:
         where = f"server {server.name!r}"
@@ -185,12 +187,17 @@ def _server_faults(study: Study) -> Iterator[Fault]:
         for failure in server.failures:
             yield from _number(f"{where}, failure.at", failure.at)
             if not failure.until > failure.at:
-                yield Fault(f"{where}, failure", f"is over at {failure.until:g} s, before it begins at {failure.at:g} s")
+                yield Fault(
+                    f"{where}, failure", f"is over at {failure.until:g} s, before it begins at {failure.at:g} s"
+                )
         for name, model in server.models.items():
             yield from _whole(f"{where}, {name}.instances", model.instances, 1)
             yield from _whole(f"{where}, {name}.most_waiting", model.most_waiting, 0)
             for what, size in (("row_bytes", model.row_bytes), ("answer_bytes", model.answer_bytes)):
                 yield from _whole(f"{where}, {name}.{what}", size, 0)
+            if model.most_waiting and not model.batching.most:
+                what = "most_waiting bounds the queue of dynamic batching, and this model has none"
+                yield Fault(f"{where}, {name}.most_waiting", what, "give it a Batching")
             if 0 < model.batching.most < rows.get(name, 0):
                 what = f"a request has {rows[name]} rows, a batch at most {model.batching.most}"
                 yield Fault(f"{where}, {name}.batching", what)

@@ -22,9 +22,16 @@ class Model:
     """Executes requests: what came first, first, as its configuration's batching, priorities and bounds say.
 
     `start` loads it, `stop` ends it after what waits has been answered. It belongs to the running event loop.
+    `worker` is what executes batches with each instance.
     """
 
-    def __init__(self, entry: ModelEntry, version: str, instances: Sequence[Callable[[], Instance]]) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        version: str,
+        instances: Sequence[Callable[[], Instance]],
+        worker: type[Worker] = Worker,
+    ) -> None:
         self.entry = entry
         self.version = version
         self.statistics = Statistics()
@@ -34,7 +41,7 @@ class Model:
         self._queue = Queue.of(entry.config)
         self._answers: dict[Request, asyncio.Future[Reply | None]] = {}
         self._workers = [
-            Worker(f"{entry.name}/{version} {number}", make, self._done) for number, make in enumerate(instances)
+            worker(f"{entry.name}/{version} {number}", make, self._done) for number, make in enumerate(instances)
         ]
         self._idle: list[Worker] = []
         self._loop = asyncio.get_running_loop()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from functools import wraps
 from typing import Any, Self, TypeVar
-from unittest.mock import patch
+
+from eventbraid.testing.clocks import patched_clocks
 
 __all__ = ["VirtualLoop", "VirtualTime", "in_virtual_time"]
 
@@ -62,9 +62,7 @@ class VirtualTime:
         return self._runner.run(work)
 
     def __enter__(self) -> Self:
-        for name, module in list(sys.modules.items()):
-            if name.startswith("eventbraid.inference.") and hasattr(module, "monotonic"):
-                self._stack.enter_context(patch.object(module, "monotonic", self.loop.time))
+        self._stack.enter_context(patched_clocks(self.loop.time))
         self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=lambda: self.loop))
         return self
 
