@@ -15,13 +15,14 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from eventbraid.testing.clocks import patched_clocks
 
 __all__ = ["Process", "World", "compute"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Process(asyncio.AbstractEventLoop):
@@ -45,20 +46,23 @@ class Process(asyncio.AbstractEventLoop):
         self.now += seconds
         self.busy += seconds
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+    def call_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
         handle = Handle(callback, args, self, context)
         self._world.add(self.now, self, handle)
         return handle
 
-    call_soon_threadsafe = call_soon
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> Handle:
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
         timer = TimerHandle(when, callback, args, self, context)
         self._world.add(when, self, timer)
@@ -70,7 +74,7 @@ class Process(asyncio.AbstractEventLoop):
     def create_future(self) -> Future[Any]:
         return Future(loop=self)
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> Task[Any]:  # type: ignore[override]
+    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> Task[Any]:
         return Task(coro, loop=self, name=name, context=context)
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Future[T]:  # type: ignore[override]
@@ -108,7 +112,7 @@ class World:
 
     def process(self, name: str) -> Process:
         """A new one, at time 0."""
-        return Process(self, name)
+        return Process(self, name)  # type: ignore[abstract]  # without sockets, signals, subprocesses
 
     def add(self, when: float, process: Process, handle: Handle) -> None:
         """Have a callback called in a process at a time."""

@@ -86,7 +86,7 @@ class Job:
                 self._over(self)
 
     def _take_core(self) -> None:
-        """Carry on with what is ready, or begin new events, until something computes or all wait."""
+        """Carry on with the oldest event that is ready, or begin one, until something computes or all wait."""
         self._computing = True
         client = self._client
         while True:

@@ -18,12 +18,12 @@ from eventbraid.inference.pool.health import Health, probe_pause
 from eventbraid.inference.pool.latency import Latency
 from eventbraid.inference.pool.limits import AdaptiveLimit, Slots
 from eventbraid.inference.retry import Next, failure, next_step, pause
-from eventbraid.serving.embedded.calls.link import Wire
 from eventbraid.studies.simulation.call import Call
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log
 from eventbraid.studies.simulation.site import Site
 from eventbraid.studies.simulation.study import Choice
+from eventbraid.studies.simulation.wires import wires
 
 __all__ = ["Pool"]
 
@@ -42,17 +42,19 @@ class _Endpoint:
         self.limit = AdaptiveLimit(START) if most is None else None
         self.slots = Slots(most or START, MOST_BYTES)
         self.health = Health()
-        self.out, self.back = (Wire(bandwidth), Wire(bandwidth)) if bandwidth else (None, None)
+        self.out, self.back = wires(bandwidth)
 
 
 class _Place:
     """A model on a server, as the choice sees it."""
 
-    __slots__ = ("_engine", "answer_bytes", "endpoint", "known", "name", "row_bytes")
+    __slots__ = ("_engine", "answer_bytes", "endpoint", "half", "health", "known", "name", "row_bytes", "slots")
 
     def __init__(self, engine: Engine, endpoint: _Endpoint, model: str) -> None:
         self._engine = engine
         self.endpoint, self.name, self.known = endpoint, endpoint.name, Latency()
+        self.health, self.slots = endpoint.health, endpoint.slots
+        self.half = endpoint.site.server.network.latency / 2
         served = endpoint.site.server.models[model]
         self.row_bytes, self.answer_bytes = served.row_bytes, served.answer_bytes
 
@@ -119,10 +121,9 @@ class Pool:
             call.error = ServerBusy("no server had room for the request before its deadline")
         else:
             call.error = ServerTimeout("no answer before the deadline", server=call.place.name)
-            half = call.place.endpoint.site.server.network.latency / 2
-            self._engine.at(self._engine.now + half, call.place.endpoint.site.cancel, call)
+            self._engine.at(self._engine.now + call.place.half, call.place.endpoint.site.cancel, call)
             self._give(call, call.error)
-        self._log.failures[failure(call.error)] += 1
+            self._log.failures[failure(call.error)] += 1
         self._over(call)
 
     def _over(self, call: Call) -> None:
@@ -137,26 +138,26 @@ class Pool:
 
     def _send(self, call: Call, held: Sequence[_Endpoint] = ()) -> bool:
         """Send it where there is a server that may have it."""
-        size = call.rows * (places := self._places[call.model])[0].row_bytes
+        rows = call.rows
         free = [
             each
-            for each in places
-            if each.endpoint.health.ready and each.endpoint not in held and each.endpoint.slots.free(size)
+            for each in self._places[call.model]
+            if each.health.ready and each.slots.free(rows * each.row_bytes) and each.endpoint not in held
         ]
         place = self._choose(free, call) if free else None
         if place is None:
             return False
-        now, endpoint = self._engine.now, place.endpoint
+        now, endpoint, size = self._engine.now, place.endpoint, rows * place.row_bytes
         endpoint.outstanding += 1
-        endpoint.slots.take(call.rows * place.row_bytes)
+        place.slots.take(size)
         if endpoint.limit is not None:
             endpoint.limit.sent(now)
-            endpoint.slots.most_requests = endpoint.limit.limit
+            place.slots.most_requests = endpoint.limit.limit
         place.known.asked(now)
         call.place, call.sent = place, now
         call.tried += 1
-        through = now if endpoint.out is None else endpoint.out.sent(call.rows * place.row_bytes, now)
-        self._engine.at(through + endpoint.site.server.network.latency / 2, endpoint.site.arrive, call)
+        through = now if endpoint.out is None else endpoint.out.sent(size, now)
+        self._engine.at(through + place.half, endpoint.site.arrive, call)
         return True
 
     def _choose(self, free: Sequence[_Place], call: Call) -> _Place | None:
@@ -213,7 +214,7 @@ class Pool:
         again = place.name in call.failed
         call.failed |= {place.name}
         call.place = None
-        others = any(each.endpoint.health.ready and each.name not in call.failed for each in self._places[call.model])
+        others = any(each.health.ready and each.name not in call.failed for each in self._places[call.model])
         left = call.deadline - self._engine.now
         step = next_step(error, tried=call.tried, tries=self._tries, left=left, others=others)
         if step is Next.FAIL:
@@ -235,7 +236,7 @@ class Pool:
                 waiting.popleft()
                 self._waits -= 1
             if waiting:
-                held += [each.endpoint for each in self._places[waiting[0].model] if each.endpoint.health.ready]
+                held += [each.endpoint for each in self._places[waiting[0].model] if each.health.ready]
 
     def _set_aside(self, endpoint: _Endpoint, reason: str) -> None:
         if endpoint.health.lost(reason, self._engine.now):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from eventbraid.serving.embedded.models.batching import Batching
 from eventbraid.serving.emulation import parse_device
 from eventbraid.studies.simulation.scaling import Scaling
-from eventbraid.studies.simulation.study import ALONE, Ask, Batching, Client, Model, Network, Server, Study, Work
+from eventbraid.studies.simulation.study import ALONE, Ask, Client, Model, Network, Server, Study, Work
 
 __all__ = ["deepcalo", "facile", "hlt", "protodune", "protodune_scaling", "resnet50"]
 

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from eventbraid.errors import ServerBusy, ServerError, ServerUnavailable
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.embedded.calls.link import Wire
 from eventbraid.serving.embedded.models.batching import take
 from eventbraid.serving.embedded.models.queueing import Queue, QueuePolicy
 from eventbraid.serving.emulation.clock import end_of
@@ -15,6 +14,7 @@ from eventbraid.studies.simulation.call import Call
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Batches, Log, Spans
 from eventbraid.studies.simulation.study import Model, Server
+from eventbraid.studies.simulation.wires import wires
 
 __all__ = ["Site"]
 
@@ -54,7 +54,7 @@ class Site:
         self._engine = engine
         self._half = server.network.latency / 2
         bandwidth = server.network.server
-        self._in, self._out = (Wire(bandwidth), Wire(bandwidth)) if bandwidth else (None, None)
+        self._in, self._out = wires(bandwidth)
         self._gpus = [_Gpu() for _ in range(server.device.gpus)]
         self._models: Mapping[str, _Loaded] = {
             name: _Loaded(server, name, model, self._gpus) for name, model in server.models.items()

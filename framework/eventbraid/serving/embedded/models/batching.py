@@ -48,5 +48,5 @@ def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Req
             return found
     if best:
         return found[:best]
-    waited = now - min((each.since for each in found), default=now)
-    return found if waited >= batching.delay else []
+    since = min((each.since for each in found), default=now)
+    return found if now >= since + batching.delay else []

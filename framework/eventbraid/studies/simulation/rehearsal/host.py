@@ -13,13 +13,13 @@ from eventbraid.kserve.config import parse_config
 from eventbraid.kserve.wire import protocol
 from eventbraid.serving.backends.base import Request
 from eventbraid.serving.backends.failure import ModelFailure
-from eventbraid.serving.embedded.calls.link import Wire
 from eventbraid.serving.embedded.models.model import Model
 from eventbraid.serving.emulation import Clock
 from eventbraid.serving.repository.layout import ModelEntry
 from eventbraid.studies.simulation import study as described
 from eventbraid.studies.simulation.log import Batches, Log, Spans
 from eventbraid.studies.simulation.rehearsal.copy import Copy, VirtualWorker
+from eventbraid.studies.simulation.wires import wires
 from eventbraid.testing.world import Process, World
 
 __all__ = ["Asked", "Host"]
@@ -46,7 +46,7 @@ class Host:
         self._log, self._offset = log, offset
         self._half = server.network.latency / 2
         bandwidth = server.network.server
-        self._in, self._out = (Wire(bandwidth), Wire(bandwidth)) if bandwidth else (None, None)
+        self._in, self._out = wires(bandwidth)
         self._batches = log.batches[server.name] = Batches()
         self._waits = log.waiting[server.name] = Spans()
         self._models: dict[str, Model] = {}
@@ -105,7 +105,7 @@ class Host:
             if asked.method == "ModelInfer":
                 model = self._models[asked.model]
                 await model.infer(Request({}, asked.rows, since=self.process.now))
-            said = self._answer(asked)
+            said: bytes | TransportError = self._answer(asked)
         except ModelFailure as error:
             said = TransportError(error.code, error.details)
         if self._present.pop(asked, asked) is None:

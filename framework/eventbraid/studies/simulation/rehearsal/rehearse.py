@@ -28,7 +28,7 @@ MEETING: Final = 10.0
 
 
 def rehearse(study: Study, *, settle: float = SETTLE) -> Result:
-    """The result of a study with all of the real code; raises `ConfigurationError` for choices that a client has not."""
+    """The result of a study with all of the real code; raises `ConfigurationError` for another choice."""
     if study.choice != "client":
         raise ConfigurationError(f"the real client has no choice {study.choice!r}: expected 'client'", "the study")
     began = process_time()

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from eventbraid.inference.transport.base import TransportError
 from eventbraid.kserve.wire import protocol
-from eventbraid.serving.embedded.calls.link import Wire
 from eventbraid.studies.simulation.rehearsal.host import Asked, Host
+from eventbraid.studies.simulation.wires import wires
 from eventbraid.testing.world import Process
 
 __all__ = ["VirtualTransport"]
@@ -23,7 +23,7 @@ class VirtualTransport:
         self._host = host
         self._client = cast("Process", asyncio.get_running_loop())
         bandwidth = host.server.network.client
-        self._out, self._back = (Wire(bandwidth), Wire(bandwidth)) if bandwidth else (None, None)
+        self._out, self._back = wires(bandwidth)
 
     async def call(
         self,
