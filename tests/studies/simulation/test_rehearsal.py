@@ -87,11 +87,12 @@ def test_one_server_is_the_same_in_both(study: Study) -> None:
 
 
 def test_more_streams_are_as_fast_in_both() -> None:
-    """Where several results are there when the core is free, the order is not always the same."""
+    """The real scheduler sees an answer that came while modules computed one or two modules later than the lean one;
+    the core is busy meanwhile, so the throughput is the same."""
     study = one(Model(Batching(8)), 3, streams=4, events=60)
     lean, real = simulate(study), rehearse(study)
     assert lean.events_per_second == pytest.approx(real.events_per_second, rel=0.02)
-    assert lean.request.mean == pytest.approx(real.request.mean, rel=0.05)
+    assert lean.request.mean < real.request.mean < lean.request.mean + 2 * 0.01
 
 
 def test_servers_are_chosen_alike_in_both() -> None:

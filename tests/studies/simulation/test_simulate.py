@@ -49,7 +49,9 @@ def studies(draw: st.DrawFn) -> Study:
         answer_bytes=draw(st.sampled_from([0, 10])),
     )
     network = Network(
-        draw(st.sampled_from([0.0, 0.002, 0.05])), draw(st.sampled_from([None, 1e6])), draw(st.sampled_from([None, 1e6]))
+        draw(st.sampled_from([0.0, 0.002, 0.05])),
+        draw(st.sampled_from([None, 1e6])),
+        draw(st.sampled_from([None, 1e6])),
     )
     failures = draw(st.sampled_from([(), (Failure(0.05, 0.2),), (Failure(0.0, 0.3), Failure(0.5, 0.6))]))
     servers = tuple(
@@ -175,8 +177,7 @@ def test_a_batch_waits_for_more_no_longer_than_it_may() -> None:
 
 def two(*failures: Failure, timeout: float = 30.0, tries: int = 0) -> Study:
     servers = tuple(
-        Server(name, device(0.005), {"m": Model()}, Network(0.001), each)
-        for name, each in (("a", failures), ("b", ()))
+        Server(name, device(0.005), {"m": Model()}, Network(0.001), each) for name, each in (("a", failures), ("b", ()))
     )
     client = Client((Work(0.01), Ask("m", 1)), 60, timeout=timeout, tries=tries, stagger=0.02)
     return Study(client, 4, servers)

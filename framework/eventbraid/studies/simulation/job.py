@@ -11,6 +11,7 @@ from eventbraid.errors import ServerError
 from eventbraid.studies.simulation.call import Call
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log, Spans
+from eventbraid.studies.simulation.pool import Pool
 from eventbraid.studies.simulation.study import Ask, Client, Work
 
 __all__ = ["Job"]
@@ -35,23 +36,19 @@ class Job:
         self,
         engine: Engine,
         client: Client,
-        ask: Callable[[Call], None],
+        pool: Pool,
         factors: Iterator[float],
         log: Log,
         over: Callable[[Job], None],
     ) -> None:
-        self._engine, self._client, self._ask, self._factors, self._log, self._over = (
-            engine,
-            client,
-            ask,
-            factors,
-            log,
-            over,
-        )
+        self._engine, self._client, self._pool = engine, client, pool
+        self._factors, self._log, self._over = factors, log, over
+        pool.answered, pool.arrived = self._answered, self._arrived
         self._spans = [log.modules.setdefault(n, Spans()) for n in range(len(client.modules))]
         self._ready: list[_Event] = []
         self._begun = self._in_flight = self._calls = 0
         self._computing = False
+        self._inbox: list[Call] = []
 
     def __repr__(self) -> str:
         return f"Job({self._begun} of {self._client.events} events begun, {self._in_flight} in flight)"
@@ -60,7 +57,14 @@ class Job:
         """Begin with the first event."""
         self._take_core()
 
-    def answered(self, call: Call) -> None:
+    def _arrived(self, call: Call) -> None:
+        """An answer is there; while the core computes, the event loop stands still and does not see it."""
+        if self._computing:
+            self._inbox.append(call)
+        else:
+            self._pool.receive(call)
+
+    def _answered(self, call: Call) -> None:
         """A call is over: its event is ready."""
         self._log.calls.add(call.asked, self._engine.now)
         event: _Event = call.asker
@@ -105,7 +109,7 @@ class Job:
                 self._calls += 1
                 now = self._engine.now
                 deadline = now + client.timeout
-                self._ask(
+                self._pool.ask(
                     Call(
                         NO_TENSORS,
                         step.rows,
@@ -124,6 +128,10 @@ class Job:
 
     def _computed(self, event: _Event) -> None:
         heappush(self._ready, event)
+        if self._inbox:
+            arrived, self._inbox = self._inbox, []
+            for call in arrived:
+                self._pool.receive(call)
         self._take_core()
 
     def _steps(self) -> Generator[float | Ask, None, None]:

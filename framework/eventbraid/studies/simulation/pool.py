@@ -68,7 +68,7 @@ class _Place:
 
 
 class Pool:
-    """The servers of one client; `answered` is told of each call that is over, with its error in it."""
+    """The servers of one client."""
 
     def __init__(
         self,
@@ -83,6 +83,9 @@ class Pool:
     ) -> None:
         self._engine, self._draw, self._log = engine, draw, log
         self.answered: Callable[[Call], None] = lambda call: None
+        """Told of each call that is over, with its error in it."""
+        self.arrived: Callable[[Call], None] = self.receive
+        """Told of each answer that is there; `receive` takes it when the client has time for it."""
         self._choice, self._preferred, self._tries = choice, preferred, tries
         endpoints = [_Endpoint(site) for site in sites]
         models = dict.fromkeys(model for each in endpoints for model in each.site.server.models)
@@ -190,11 +193,12 @@ class Pool:
         place = call.place
         if call.error is None and place.endpoint.back is not None:
             size = call.rows * place.answer_bytes
-            self._engine.at(place.endpoint.back.sent(size, self._engine.now), self._received, call)
+            self._engine.at(place.endpoint.back.sent(size, self._engine.now), self.arrived, call)
         else:
-            self._received(call)
+            self.arrived(call)
 
-    def _received(self, call: Call) -> None:
+    def receive(self, call: Call) -> None:
+        """Take the answer, or the failure, that has arrived."""
         if call.over:
             return
         if call.error is not None:

@@ -62,12 +62,11 @@ def knee_of(clients: Sequence[float], times: Sequence[float]) -> Knee:
         raise ValueError(f"a knee needs at least four points of the same number each, not {len(clients)}, {len(times)}")
     order = np.argsort(clients)
     x, y = np.asarray(clients, float)[order], np.asarray(times, float)[order]
-    best, least = Knee(float(x[-1]), float(y.mean()), 0.0), np.inf
-    for place in np.linspace(x[0], x[-2], STEPS):
-        rise = np.maximum(0.0, x - place)
-        shape = np.column_stack((np.ones_like(x), rise))
-        found, *_ = np.linalg.lstsq(shape, y)
-        left = float(((shape @ found - y) ** 2).sum())
-        if found[1] >= 0 and left < least:
-            best, least = Knee(float(place), float(found[0]), float(found[1])), left
-    return best
+    places = np.linspace(x[0], x[-2], STEPS)
+    rises = np.maximum(0.0, x - places[:, np.newaxis])
+    centred = rises - rises.mean(axis=1, keepdims=True)
+    slopes = np.maximum(0.0, (centred @ (y - y.mean())) / (centred**2).sum(axis=1))
+    flats = y.mean() - slopes * rises.mean(axis=1)
+    left = ((flats[:, np.newaxis] + slopes[:, np.newaxis] * rises - y) ** 2).sum(axis=1)
+    best = int(np.argmin(left))
+    return Knee(float(places[best]), float(flats[best]), float(slopes[best]))

@@ -57,8 +57,7 @@ def run(study: Study) -> tuple[Log, float]:
     going = set[Job]()
     for beginning in beginnings(study):
         pool = Pool(engine, sites, draw, log, choice=study.choice, preferred=client.preferred, tries=client.tries)
-        job = Job(engine, client, pool.ask, factors(client, beginning.seed), log, going.discard)
-        pool.answered = job.answered
+        job = Job(engine, client, pool, factors(client, beginning.seed), log, going.discard)
         going.add(job)
         engine.at(beginning.at, job.begin, None)
     with passed_over():
