@@ -17,8 +17,8 @@ def show(name: str, result: Result) -> None:
     (use,) = result.servers.values()
     modules = ", ".join(f"{each.mean:.4g} s" for each in result.modules)
     print(
-        f"{name:28} {result.clients:5} clients {result.events_per_second:9.2f} events/s, event {result.event.mean:.4g} s,"
-        f" modules {modules}, GPUs {use.busy:.3f} busy, {use.rows_per_batch:.0f} rows a batch, {result.wall:.1f} s CPU",
+        f"{name:28} {result.clients:5} {result.events_per_second:9.2f} events/s, event {result.event.mean:.4g} s,"
+        f" modules {modules}, GPUs {use.busy:.3f}, {use.rows_per_batch:.0f} rows a batch, {result.wall:.1f} s",
         flush=True,
     )
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import random
 from asyncio import Future, Handle, Task, TimerHandle
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from heapq import heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple
+from weakref import WeakValueDictionary
 
 from eventbraid.testing.clocks import patched_clocks
 
@@ -75,7 +76,9 @@ class Process(asyncio.AbstractEventLoop):
         return Future(loop=self)
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> Task[Any]:
-        return Task(coro, loop=self, name=name, context=context)
+        task: Task[Any] = Task(coro, loop=self, name=name, context=context)
+        self._world.started(task)
+        return task
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Future[T]:  # type: ignore[override]
         """Call it here and now: what other threads would do takes no time."""
@@ -109,6 +112,9 @@ class World:
         self._number = 0
         self._current: Process | None = None
         self._error: BaseException | None = None
+        self._started = 0
+        self._tasks: WeakValueDictionary[int, Task[Any]] = WeakValueDictionary()
+        """By their number."""
 
     def process(self, name: str) -> Process:
         """A new one, at time 0."""
@@ -119,6 +125,11 @@ class World:
         self._number += 1
         heappush(self._calls, (when, self._number, process, handle))
 
+    def started(self, task: Task[Any]) -> None:
+        """A process has started a task."""
+        self._started += 1
+        self._tasks[self._started] = task
+
     def break_(self, error: BaseException) -> None:
         """End with an error."""
         self._error = self._error or error
@@ -128,26 +139,44 @@ class World:
         return self._current.now if self._current is not None else 0.0
 
     def run(self, *works: tuple[Process, Coroutine[Any, Any, T]]) -> list[T]:
-        """Run something in each of some processes, until all of it is over; raises the first error of any.
+        """Run something in each of some processes, until all of it is over; raises the error of any of them at once.
 
         Raises `RuntimeError` where they wait for what never comes.
         """
         with patched_clocks(self.time), _seeded(self._seed):
             tasks = [process.create_task(work) for process, work in works]
-            going = set(tasks)
-            for task in tasks:
-                task.add_done_callback(going.discard)
+            for each in tasks:
+                each.add_done_callback(self._look)
             try:
-                while going and self._error is None:
-                    if not self._calls:
-                        raise RuntimeError(f"{len(going)} processes wait for what never comes")
-                    self._step()
+                while self._error is None and (going := [each for each in tasks if not each.done()]):
+                    self._until_over(going)
                 if self._error is not None:
                     raise self._error
                 return [task.result() for task in tasks]
             finally:
+                self._end()
                 asyncio._set_running_loop(None)
                 self._current = None
+
+    def _look(self, task: Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.break_(error)
+
+    def _until_over(self, going: Sequence[Task[Any]]) -> None:
+        """Until the first of these is over."""
+        first = going[0]
+        while not first.done() and self._error is None:
+            if not self._calls:
+                raise RuntimeError(f"{len(going)} processes wait for what never comes")
+            self._step()
+
+    def _end(self) -> None:
+        """Cancel what still goes on, and let it end."""
+        left = [task for _, task in sorted(self._tasks.items()) if not task.done()]
+        for task in left:
+            task.cancel()
+        while self._calls and not all(each.done() for each in left):
+            self._step()
 
     def _step(self) -> None:
         when, _, process, handle = heappop(self._calls)
@@ -160,9 +189,10 @@ class World:
 
 
 def compute(seconds: float) -> None:
-    """Let the time of this process pass, as a module does that computes for so long."""
+    """Let the time of this process pass, as a module does that computes for so long; raises `TypeError` elsewhere."""
     process = asyncio.get_running_loop()
-    assert isinstance(process, Process), "only a process of a world computes in virtual time"
+    if not isinstance(process, Process):
+        raise TypeError(f"only a process of a world computes in virtual time, not {process!r}")
     process.compute(seconds)
 
 
