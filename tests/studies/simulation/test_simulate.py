@@ -76,7 +76,7 @@ def studies(draw: st.DrawFn) -> Study:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(studies())
 def test_every_event_ends_well_or_is_lost_and_every_request_is_answered_once(study: Study) -> None:
     log, _ = run(study)
@@ -93,7 +93,7 @@ def test_every_event_ends_well_or_is_lost_and_every_request_is_answered_once(stu
         assert executed >= asked - log.lost
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(studies())
 def test_little_s_law_holds(study: Study) -> None:
     log, seconds = run(study)
@@ -114,7 +114,7 @@ def test_the_same_study_gives_the_same_result_bit_for_bit(study: Study) -> None:
     assert simulate(study) == simulate(study)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(studies())
 def test_a_gpu_executes_one_batch_at_a_time(study: Study) -> None:
     result = simulate(study, settle=0)
@@ -122,7 +122,7 @@ def test_a_gpu_executes_one_batch_at_a_time(study: Study) -> None:
 
 
 @given(st.integers(1, 40), st.floats(0, 0.1), st.floats(0.001, 0.02))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_equal_clients_of_one_gpu_are_as_fast_as_the_slower_of_both_bounds(
     clients: int, work: float, service: float
 ) -> None:

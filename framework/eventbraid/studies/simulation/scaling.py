@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from eventbraid.studies.model.equations import ideal_seconds, saturation_ratio, sonic_seconds
+
 __all__ = ["Knee", "Scaling", "knee_of"]
 
 STEPS: Final = 2000
@@ -29,15 +31,15 @@ class Scaling:
     @property
     def ideal(self) -> float:
         """An event's time where a GPU is always free, Eq. 2."""
-        return self.other + self.gpu + self.latency
+        return ideal_seconds(self.other, self.gpu, self.latency)
 
     def saturation(self, gpus: int) -> float:
         """The number of clients from which on the GPUs are saturated, Eq. 3."""
-        return gpus * self.ideal / self.gpu
+        return gpus * saturation_ratio(self.ideal, self.gpu)
 
     def event(self, clients: int, gpus: int) -> float:
         """An event's time, Eq. 4."""
-        return self.ideal + self.gpu * max(0.0, clients / gpus - self.ideal / self.gpu)
+        return float(sonic_seconds(self.ideal, self.gpu, clients, gpus))
 
     def module(self, clients: int, gpus: int) -> float:
         """The time of the module that asks."""
