@@ -83,18 +83,14 @@ def train(patches: NDArray[np.float32], kinds: NDArray[np.int8], epochs: int, se
     michel = (kind == Kind.MICHEL).float()[:, None]
     label = torch.where(kind == Kind.MICHEL, int(Kind.SHOWER), torch.where(kind == NONE, 2, kind))
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    steps = epochs * (len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x))[: len(x) // BATCH * BATCH].split(BATCH):
-            turned = [side + 1 for side in range(2) if torch.rand(()) < 0.5]
-            classes, score = network.logits(x[chosen].flip(turned))
-            loss = torch.nn.functional.cross_entropy(classes, label[chosen])
-            loss = loss + torch.nn.functional.binary_cross_entropy_with_logits(score, michel[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        turned = [side + 1 for side in range(2) if torch.rand(()) < 0.5]
+        classes, score = network.logits(x[chosen].flip(turned))
+        entropy = torch.nn.functional.cross_entropy(classes, label[chosen])
+        return entropy + torch.nn.functional.binary_cross_entropy_with_logits(score, michel[chosen])
+
+    training.fit(optimiser, loss, len(x), batch=BATCH, epochs=epochs)
     return network.eval()
 
 
