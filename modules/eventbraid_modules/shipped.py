@@ -1,8 +1,8 @@
 """Compares shipped networks with those trained anew: `python -m eventbraid_modules.shipped DIR`.
 
 DIR is a repository in which these were built (`make models`). Both answer the same held-out inputs in onnxruntime on
-one thread. Training gives the same file on the same machine with the same libraries; elsewhere sums are rounded in
-another order, and what becomes of that in thousands of steps is bounded by the tolerance of each network.
+one thread. Training gives the same weights on the same kind of machine; elsewhere sums are rounded in another order,
+and what becomes of that in thousands of steps is bounded by the tolerance of each network.
 """
 
 from __future__ import annotations
@@ -60,9 +60,7 @@ class Agreement:
     rms: float
     """Root mean square of their differences."""
     most: float
-    """The largest difference."""
-    same: bool
-    """Whether both files are the same to the last byte."""
+    """The largest difference; 0 where all answers are the same to the last bit."""
 
 
 def distance(first: Array, second: Array) -> tuple[float, float]:
@@ -85,12 +83,11 @@ def compare(network: Network, folder: Path) -> Agreement:
         raise ConfigurationError([Fault(str(built), "is not there", "`make models` trains it")], "shipped networks")
     inputs = network.inputs()
     both = [training.answers(file, inputs) for file in (network.shipped, built)]
-    rms, most = distance(*(both if network.unit else map(_probability, both)))
-    return Agreement(len(both[0]), rms, most, network.shipped.read_bytes() == built.read_bytes())
+    return Agreement(len(both[0]), *distance(*(both if network.unit else map(_probability, both))))
 
 
 def _probability(logits: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+    return np.exp(-np.logaddexp(0, -logits)).astype(np.float32)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,8 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except EventbraidError as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201
             return error.exit_code
-        agreed = agreed and found.rms <= network.tolerance
-        says = "the same file" if found.same else "agrees" if found.rms <= network.tolerance else "DIFFERS"
+        within = found.rms <= network.tolerance
+        agreed = agreed and within
+        says = ("agrees" if found.most else "the same to the last bit") if within else "DIFFERS"
         unit = network.unit or "of a probability"
         print(  # noqa: T201
             f"{network.built}: {says}; RMS difference {found.rms:.3g} {unit}, at most {found.most:.3g}, "
