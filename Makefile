@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 INSTALLED := $(VENV)/.installed
+MODELS ?= build/models
 
 .PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers \
 	bench-workflows bench-plan models generate clean
@@ -25,7 +26,7 @@ help:
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
 	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
 	@echo 'make bench-plan  the model of eventbraid plan beside clients that share emulated GPUs'
-	@echo 'make models  build every model anew into MODELS=build/models; most train their networks, with torch'
+	@echo 'make models  train and build every model anew into MODELS=build/models, and compare with those in the package'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
 $(INSTALLED): pyproject.toml
@@ -84,7 +85,9 @@ bench-servers: $(INSTALLED)
 
 models: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --prefer-binary --editable '.[all,training]'
-	$(BIN)/eventbraid models build --into $${MODELS:-build/models}
+	$(BIN)/eventbraid models build --into $(MODELS)
+	$(BIN)/python -m eventbraid_modules.tracks.train_tracks --folder $(MODELS)/tracks_gnn/1
+	$(BIN)/python -m eventbraid_modules.shipped $(MODELS)
 
 bench-workflows: $(INSTALLED)
 	$(BIN)/python benchmarks/workflows.py

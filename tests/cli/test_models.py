@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def test_build_writes_the_model_of_a_package(call: Any, builders: Path) -> None:
     called = call("models", "build", "good", "--into", str(builders))
     assert called.code == 0, called.err
     assert f"building good in {builders}/good" in called.err
+    assert re.search(r"good took \d+ s, \d+ s of CPU time", called.err)
     assert "x FP32[3] -> y FP32[3]" in called.out
     assert call("models", "check", str(builders)).code == 0
 

@@ -65,10 +65,7 @@ def build(
     """Build the models of installed packages; one that is there already is left as it is."""
     from eventbraid.serving.repository.building import build_models
 
-    def tell(folder: Path) -> None:
-        console().print(f"building {folder.name} in {folder}")
-
-    found = [_described(entry) for entry in build_models(names or (), into, tell)]
+    found = [_described(entry) for entry in build_models(names or (), into, console().print)]
     write_json({"models": found}, json)
     if not found:
         console().print("every model is there already")

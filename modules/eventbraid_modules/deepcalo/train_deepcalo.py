@@ -34,8 +34,6 @@ RATE: Final = 2e-3
 """Highest learning rate."""
 SCALE: Final = 0.02
 """Where the loss goes over from squares to moduli of the relative error."""
-THREADS: Final = 2
-"""Sums of several threads depend on their number."""
 SMALL: Final = 0.05
 """GeV. Pixels far below are seen in proportion to their energy, those far above to its root, as their fluctuations are.
 
@@ -73,21 +71,17 @@ def network(torch: Any) -> Any:
 def train(sample: Sample, epochs: int = EPOCHS, seed: int = 1) -> Any:
     """The trained torch module: AdamW, Huber's loss of found over true energy, batches of 64, mirrored at random."""
     torch = training.torch(seed)
-    torch.set_num_threads(THREADS)
     model = network(torch).train()
     pixels, energy = torch.from_numpy(sample.pixels), torch.from_numpy(sample.energy)[:, None]
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-3)
-    steps = epochs * (len(pixels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.15)
     mirrored = np.random.default_rng(seed)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(pixels))[: len(pixels) // BATCH * BATCH].split(BATCH):
-            axes = [axis for axis in (1, 2) if mirrored.random() < 0.5]  # the barrel looks the same in both mirrors
-            ratios = model(pixels[chosen].flip(axes)) / energy[chosen]
-            optimiser.zero_grad()
-            torch.nn.functional.smooth_l1_loss(ratios, torch.ones_like(ratios), beta=SCALE).backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        axes = [axis for axis in (1, 2) if mirrored.random() < 0.5]  # the barrel looks the same in both mirrors
+        ratios = model(pixels[chosen].flip(axes)) / energy[chosen]
+        return torch.nn.functional.smooth_l1_loss(ratios, torch.ones_like(ratios), beta=SCALE)
+
+    training.fit(optimiser, loss, len(pixels), batch=BATCH, epochs=epochs, rising=0.15)
     return model.eval()
 
 

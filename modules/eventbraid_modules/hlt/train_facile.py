@@ -22,7 +22,7 @@ from eventbraid_modules.hlt.digitizer import INPUTS, deposit, digitise, features
 from eventbraid_modules.hlt.energies import fit_pulses
 from eventbraid_modules.hlt.geometry import ETA_MAX, GAIN
 
-__all__ = ["LAYERS", "build", "main", "sample", "train", "write"]
+__all__ = ["LAYERS", "MODEL", "build", "held_out", "main", "sample", "train", "write"]
 
 Array = NDArray[np.float32]
 LAYERS: Final = (30, 20, 10, 5, 3, 1)
@@ -57,6 +57,11 @@ def sample(events: int, seed: int, extra: int = EXTRA) -> tuple[Array, Array, Ar
     return features, truths, fits
 
 
+def held_out() -> list[dict[str, Array]]:
+    """The network's inputs in 20 collisions that no training saw."""
+    return [{"features": sample(20, HELD_OUT_SEED, extra=0)[0]}]
+
+
 def _collisions(events: int, seed: int) -> Iterator[Particles]:
     entries = itertools.chain.from_iterable(CollisionSource(events=events, seed=seed).partitions())
     return (cast("Particles", entry.products["particles"]) for entry in entries)
@@ -74,18 +79,14 @@ def _pions(rng: np.random.Generator, particles: int) -> Particles:
 def train(features: Array, truth: Array, epochs: int, seed: int = 1) -> Any:
     """The trained torch module."""
     torch = training.torch(seed)
-    torch.set_num_threads(1)  # for layers as small as these several threads are slower
     network = _network(torch)
     x, y = torch.from_numpy(features), torch.from_numpy(truth)[:, None]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-    steps = epochs * (len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x))[: len(x) // BATCH * BATCH].split(BATCH):
-            optimiser.zero_grad()
-            torch.nn.functional.mse_loss(network(x[chosen]), y[chosen]).backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        return torch.nn.functional.mse_loss(network(x[chosen]), y[chosen])
+
+    training.fit(optimiser, loss, len(x), batch=BATCH, epochs=epochs)
     return network.eval()
 
 

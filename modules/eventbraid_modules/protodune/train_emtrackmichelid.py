@@ -33,9 +33,9 @@ __all__ = ["build", "main", "sample", "train", "write"]
 
 SEED: Final = 2009_04509
 """Of the training sample; no job's."""
-BATCH: Final = 256
-EPOCHS: Final = 6
-EVENTS: Final = 260
+BATCH: Final = 64
+EPOCHS: Final = 3
+EVENTS: Final = 700
 RATES: Final = Rates(crossing=0.6, stopping=1.2, showers=0.6)
 """More Michel electrons than in the jobs."""
 KEPT: Final = {Kind.TRACK: 45, Kind.SHOWER: 45, Kind.MICHEL: 1000, NONE: 6}
@@ -43,6 +43,8 @@ KEPT: Final = {Kind.TRACK: 45, Kind.SHOWER: 45, Kind.MICHEL: 1000, NONE: 6}
 DROPOUT: Final = 0.2
 RATE: Final = 1e-3
 """The largest learning rate."""
+MICHEL_WEIGHT: Final = 1.5
+"""Of hits of Michel electrons in the loss of that branch: at a score of 0.5, efficiency comes before purity."""
 CHANNEL_LAST: Final = (0, 2, 3, 1)
 """The order of axes in which maps are flattened: in training that of memory, which is three times as fast."""
 CONFIG: Final = """\
@@ -82,19 +84,16 @@ def train(patches: NDArray[np.float32], kinds: NDArray[np.int8], epochs: int, se
     x, kind = torch.from_numpy(patches)[..., None], torch.from_numpy(kinds).long()
     michel = (kind == Kind.MICHEL).float()[:, None]
     label = torch.where(kind == Kind.MICHEL, int(Kind.SHOWER), torch.where(kind == NONE, 2, kind))
+    weight = torch.tensor(MICHEL_WEIGHT)
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    steps = epochs * (len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x))[: len(x) // BATCH * BATCH].split(BATCH):
-            turned = [side + 1 for side in range(2) if torch.rand(()) < 0.5]
-            classes, score = network.logits(x[chosen].flip(turned))
-            loss = torch.nn.functional.cross_entropy(classes, label[chosen])
-            loss = loss + torch.nn.functional.binary_cross_entropy_with_logits(score, michel[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        turned = [side + 1 for side in range(2) if torch.rand(()) < 0.5]
+        classes, score = network.logits(x[chosen].flip(turned))
+        entropy = torch.nn.functional.cross_entropy(classes, label[chosen])
+        return entropy + torch.nn.functional.binary_cross_entropy_with_logits(score, michel[chosen], pos_weight=weight)
+
+    training.fit(optimiser, loss, len(x), batch=BATCH, epochs=epochs)
     return network.eval()
 
 

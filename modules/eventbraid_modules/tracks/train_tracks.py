@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +31,8 @@ from eventbraid_modules.tracks.sample import sample
 __all__ = ["Graph", "export_both", "graph_of", "main", "neighbours", "together", "train_filter", "train_graph"]
 
 SEED: Final = 2103_06995
+HELD_OUT: Final = SEED + 1
+"""The seed of the events that `filter_inputs` and `graph_inputs` are of."""
 PILEUP: Final = (0, 20)
 """Both occupancies that are trained for."""
 EDGES: Final = 16_384
@@ -85,6 +87,23 @@ def graph_of(hits: Hits, truth: HitTruth) -> Graph:
     return Graph(nodes, edges, pairs.inner.astype(np.int64), pairs.outer.astype(np.int64), true)
 
 
+def filter_inputs() -> list[dict[str, NDArray[Any]]]:
+    """The filter's inputs in ten events of either occupancy that no training saw."""
+    return [{"edges": each.edges} for each in _held_out()]
+
+
+def graph_inputs() -> list[dict[str, NDArray[Any]]]:
+    """The graph network's inputs in the same events, of the edges that pass the shipped filter."""
+    graphs = _held_out()
+    logits = (training.answers(NETWORKS / FILTER_FILE, [{"edges": each.edges}]) for each in graphs)
+    passed = [each.kept(1 / (1 + np.exp(-logit)) > FILTER_CUT) for each, logit in zip(graphs, logits, strict=True)]
+    return [{name: getattr(each, name) for name in ("nodes", "edges", "inner", "outer")} for each in passed]
+
+
+def _held_out() -> list[Graph]:
+    return [graph_of(*event) for pileup in PILEUP for event in sample(pileup, 10, HELD_OUT)]
+
+
 def train_filter(events: Sequence[Graph], epochs: int) -> Any:
     """The trained filter."""
     torch = training.torch(SEED)
@@ -92,14 +111,11 @@ def train_filter(events: Sequence[Graph], epochs: int) -> Any:
     x = torch.from_numpy(np.concatenate([each.edges for each in events]))
     y = torch.from_numpy(np.concatenate([each.true for each in events]))
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
-    steps = epochs * (len(x) // EDGES)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x))[: len(x) // EDGES * EDGES].split(EDGES):
-            optimiser.zero_grad()
-            torch.nn.functional.binary_cross_entropy_with_logits(network(x[chosen]), y[chosen]).backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        return torch.nn.functional.binary_cross_entropy_with_logits(network(x[chosen]), y[chosen])
+
+    training.fit(optimiser, loss, len(x), batch=EDGES, epochs=epochs)
     return network.eval()
 
 
@@ -178,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     batches = [together(quiet[start : start + TOGETHER]) for start in range(0, len(quiet), TOGETHER)] + busy
     second = train_graph(batches, options.epochs)
     export_both(first, second, options.folder)
-    print(f"{options.folder} was written after {monotonic() - began:.0f} s")  # noqa: T201
+    print(f"{options.folder} took {monotonic() - began:.0f} s, {process_time():.0f} s of CPU time")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -25,8 +26,8 @@ def builder_hint(name: str) -> str:
     return f"`eventbraid models build {name}` builds it" if name in buildable else ""
 
 
-def build_models(names: Sequence[str], into: Path | None, tell: Callable[[Path], None]) -> list[ModelEntry]:
-    """Build the named models, or all, as `into`/NAME; `tell` is told each folder before.
+def build_models(names: Sequence[str], into: Path | None, tell: Callable[[str], None]) -> list[ModelEntry]:
+    """Build the named models, or all, as `into`/NAME; `tell` is told each folder before, and the time it took after.
 
     Without `into` they go into `built_folder()`, where every job's own server finds them, and all are those that
     are neither there nor installed.
@@ -63,8 +64,9 @@ def _installed() -> dict[str, Path]:
     return {each.name: each for folder in installed_folders() for each in folder.iterdir()}
 
 
-def _build(point: EntryPoint, into: Path, tell: Callable[[Path], None]) -> ModelEntry:
-    tell(into / point.name)
+def _build(point: EntryPoint, into: Path, tell: Callable[[str], None]) -> ModelEntry:
+    tell(f"building {point.name} in {into / point.name}")
+    wall, cpu = time.perf_counter(), time.process_time()
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=into) as scratch:  # nobody reads a model that is half written
         made = Path(scratch) / point.name
@@ -79,4 +81,6 @@ def _build(point: EntryPoint, into: Path, tell: Callable[[Path], None]) -> Model
         Repository.open([scratch])
         shutil.move(made, into / point.name)
     (entry,) = (each for each in Repository.survey([into])[0].models if each.name == point.name)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    tell(f"{point.name} took {wall:.0f} s, {cpu:.0f} s of CPU time")
     return entry
