@@ -20,7 +20,7 @@ from eventbraid_modules.toptag.performance import figures_of
 from eventbraid_modules.toptag.sample import Sample, draw_jets, draw_sample
 from eventbraid_modules.toptag.shape import shape_scores, shapes
 
-__all__ = ["build", "find", "main", "module", "train", "weights"]
+__all__ = ["MODEL", "build", "find", "held_out", "main", "module", "train", "weights"]
 
 EVENTS: Final = 10_000
 EPOCHS: Final = 8
@@ -98,23 +98,23 @@ def weights(model: Any, network: Network) -> dict[str, NDArray[np.float32]]:
 def train(sample: Sample, epochs: int = EPOCHS, seed: int = 1) -> Any:
     """The trained torch module: AdamW, cross-entropy, batches of 64, images mirrored at random, one thread."""
     torch = training.torch(seed)
-    torch.set_num_threads(1)  # sums of several threads depend on their number
     model = module(torch, TOPTAG).train()
     pixels, top = torch.from_numpy(sample.pixels), torch.from_numpy(sample.top.astype(np.float32))[:, None]
-    batch = min(BATCH, len(pixels))
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-2)
-    steps = epochs * (len(pixels) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.2)
     mirrored = np.random.default_rng(seed)
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(pixels))[: len(pixels) // batch * batch].split(batch):
-            axes = [axis for axis in (2, 3) if mirrored.random() < 0.5]
-            optimiser.zero_grad()
-            found = model(pixels[chosen].flip(axes))
-            torch.nn.functional.binary_cross_entropy_with_logits(found, top[chosen]).backward()
-            optimiser.step()
-            schedule.step()
+
+    def loss(chosen: Any) -> Any:
+        axes = [axis for axis in (2, 3) if mirrored.random() < 0.5]
+        found = model(pixels[chosen].flip(axes))
+        return torch.nn.functional.binary_cross_entropy_with_logits(found, top[chosen])
+
+    training.fit(optimiser, loss, len(pixels), batch=min(BATCH, len(pixels)), epochs=epochs, rising=0.2)
     return model.eval()
+
+
+def held_out() -> list[training.Inputs]:
+    """The network's inputs in 100 collisions that no training saw."""
+    return [{"image": draw_sample(100, HELD_OUT_SEED, TOPTAG.image).pixels}]
 
 
 def find(model: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -145,10 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     model = _trained(options.events, options.epochs)
     write(TOPTAG, weights(model, TOPTAG), options.model)
-    held_out = draw_sample(HELD_OUT, HELD_OUT_SEED, TOPTAG.image)
+    unseen = draw_sample(HELD_OUT, HELD_OUT_SEED, TOPTAG.image)
     rule = np.concatenate([shape_scores(*shapes(jets)) for jets, _ in draw_jets(HELD_OUT, HELD_OUT_SEED)])
-    for name, found in (("residual network", find(model, held_out.pixels)), ("mass and N-subjettiness", rule)):
-        for figure, value in figures_of(found, held_out.top).items():
+    for name, found in (("residual network", find(model, unseen.pixels)), ("mass and N-subjettiness", rule)):
+        for figure, value in figures_of(found, unseen.top).items():
             print(f"{name}: {figure} {value:.4g}" if isinstance(value, float) else f"{name}: {figure} {value}")  # noqa: T201
 
 
