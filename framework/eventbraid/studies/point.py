@@ -77,7 +77,7 @@ def make_points(modes: Sequence[str], streams: Sequence[int], distances: Sequenc
     ]
     if faults:
         raise ConfigurationError(faults, "compare")
-    chosen = [mode for mode in MODES if mode in modes]
+    chosen: list[StudyMode] = [mode for mode in MODES if mode in set(modes)]
     every = (
         Point(mode, number if mode in ("threads", "async") else 1, None if mode == "local" else distance)
         for distance in (*sorted(set(distances)),) or (None,)
