@@ -38,8 +38,8 @@ def test_every_point_is_run_and_shown_and_written_to_both_files(call: Any, job: 
     ]
     page = (job / "report.html").read_text()
     for name in names:
-        assert name in called.err
-        assert f"<td>{name}</td>" in page
+        assert f"{name}, run 1 of 1" in called.err
+        assert f"<summary>{name}</summary>" in page
     assert "report: report.html" in called.err
     assert (job / "compare.png").is_file()
 

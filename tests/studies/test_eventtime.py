@@ -47,9 +47,12 @@ def test_the_times_of_modules_are_for_each_event_and_unused_modules_are_left_out
 
 def test_modules_that_have_the_core_for_longer_than_the_process_had_it_are_not_alone() -> None:
     crowded, alone = (run_of(BRAIDED, cpu_seconds=1, modules=modules) for modules in (1.5, 1.0))
-    assert "had the core for 15.0 ms an event by the clock, the process for 10.0 ms" in crowding("async", [crowded])
-    assert crowding("async", [alone]) == ""
+    said = crowding({BLOCKING: [alone], BRAIDED: [crowded]})
+    assert said.startswith("at 1 of 2 points modules had the core for longer by the clock than the process")
+    assert "up to 1.5 times as long" in said
+    assert crowding({BRAIDED: [alone]}) == ""
+    assert crowded.efficiency == crowded.cpu_share == 0.5
 
 
 def test_blocking_mode_has_no_such_clock() -> None:
-    assert crowding("blocking", [run_of(BLOCKING, cpu_seconds=1, modules=1.5)]) == ""
+    assert crowding({BLOCKING: [run_of(BLOCKING, cpu_seconds=1, modules=1.5)]}) == ""

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from networks import make_repository
 
 from eventbraid import ConfigurationError
-from eventbraid.studies import Comparison, Point, Study, compare
+from eventbraid.serving import EmbeddedServer
+from eventbraid.studies import Comparison, Point, Study, compare, compare_async
 from eventbraid.studies.servers import shown_bandwidth
 
 JOB = """
@@ -90,6 +91,7 @@ def test_the_distance_is_added_to_every_answer_and_changes_none(studied: Compari
 
 
 def test_a_bandwidth_holds_for_tensors_that_would_lie_in_shared_memory(job_file: Path) -> None:
+    (job_file.parent / "models/sum/config.pbtxt").write_text('name: "sum"\nmax_batch_size: 40000\n')
     rows = 40_000  # 480 kB a request, 2 requests: 77 ms at 100 Mbps
     wide = compare(
         job_file,
@@ -97,13 +99,27 @@ def test_a_bandwidth_holds_for_tensors_that_would_lie_in_shared_memory(job_file:
         bandwidth=1e8,
         events=3,
         repeats=1,
-        settings={"sums.size": rows, "sums.batch_size": 0},
+        settings={"sums.size": rows},
         picture=None,
         say=lambda line: None,
     )
     assert median(wide, Point("blocking")) > 2 * 12 * rows * 8 / 1e8
     (load,) = wide.runs[Point("blocking")][0].report["inference"]["models"]
     assert load["in_memory"] == 0
+
+
+async def test_a_server_that_has_no_rest_is_named_with_its_plateau(job_file: Path) -> None:
+    (job_file.parent / "models/sum/config.pbtxt").write_text('name: "sum"\nmax_batch_size: 64\n')
+    async with EmbeddedServer(["models"], device="emulated:t0=20ms,per_row=0us") as server:
+        found = await compare_async(
+            job_file, events=40, repeats=1, servers=[server.address], picture=None, say=lambda line: None
+        )
+    said = found.saturated[-1]
+    assert f"async, 6 in flight: {server.address}, model 'sum', is saturated at " in said
+    (bound,) = found.bounds()
+    assert bound.by_server
+    assert bound.server == pytest.approx(25, rel=0.1)  # two requests an event, 20 ms each
+    assert bound.reached > 0.8
 
 
 def test_a_distance_cannot_be_added_to_a_server_that_is_named(job_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

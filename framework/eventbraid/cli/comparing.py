@@ -112,7 +112,6 @@ def compare(
 
 def _show(study: Study, comparison: Comparison, report: Path | None, json: Path | None) -> None:
     """On the terminal and in every file that was asked for."""
-    study.draw(comparison)
     comparison.render(console(markup=True))
     write_json(comparison.to_dict(), json)
     if report is not None:
@@ -120,3 +119,4 @@ def _show(study: Study, comparison: Comparison, report: Path | None, json: Path 
 
         write_text(page(comparison, study.window), report)
         console().print(f"report: {report}")
+    study.draw(comparison)

@@ -18,6 +18,8 @@ __all__ = ["Line", "draw_efficiency", "draw_throughput", "draw_times", "lines"]
 PARTS: Final = {"modules": "#0072B2", "network": "#CC79A7", "framework": "#E69F00", "waiting": "#DADCE0"}
 PARTS_IN_WORDS: Final = {"network": "models in this process"}
 BOUND: Final = "#C5221F"
+BEYOND: Final = 1.5
+"""A server's plateau above that many times all else is left out: it binds nothing, and would make all else flat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,13 @@ def lines(comparison: Comparison, value: Callable[[Figures], Spread]) -> Iterato
 def draw_throughput(comparison: Comparison) -> Any:
     """Events a second against events in flight, with the bounds, as a matplotlib figure."""
     figure, axes = _axes("events in flight", "events/s")
-    _draw_lines(axes, list(lines(comparison, lambda each: each.events_per_second)))
+    shown = list(lines(comparison, lambda each: each.events_per_second))
+    _draw_lines(axes, shown)
+    highest = max(comparison.bound, *(value.most for line in shown for value in line.values))
     if comparison.bound:
         _draw_bound(axes, comparison.bound, "bound of one core")
     for bounds in comparison.bounds():
-        if bounds.server:
+        if bounds.server and bounds.server < BEYOND * highest:
             away = "" if bounds.distance is None else f", {shown_seconds(bounds.distance)} away"
             _draw_bound(axes, bounds.server, f"server's plateau{away}", ":")
     axes.set_ylim(bottom=0)

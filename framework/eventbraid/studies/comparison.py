@@ -45,6 +45,7 @@ class Comparison:
     setting: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where and with what it was measured, in words."""
     picture: Path | None = None
+    """Where the picture is drawn, if there are two modes to be seen."""
 
     @property
     def complete(self) -> bool:
@@ -95,10 +96,9 @@ class Comparison:
         return tuple(each for each in said if each)
 
     @property
-    def crowded(self) -> tuple[str, ...]:
-        """The points at which other programs had the core, each in a sentence."""
-        said = [crowding(point.name, runs) for point, runs in self.runs.items()]
-        return tuple(each for each in said if each)
+    def crowded(self) -> str:
+        """A sentence about other programs that had the core; empty where none had."""
+        return crowding(self.runs)
 
     @property
     def distances(self) -> tuple[float | None, ...]:
@@ -171,7 +171,7 @@ class Comparison:
                 for each in self.bounds()
             ],
             "saturated": list(self.saturated),
-            "crowded": list(self.crowded),
+            "crowded": self.crowded,
             "points": [self._point(point, each) for point, each in self.figures.items()],
             "picture": str(self.picture) if self.picture else None,
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
 from eventbraid.studies.measurement import Measurement
+from eventbraid.studies.point import Point
 
 __all__ = ["EventTime", "ModuleTime", "crowding", "event_time", "module_times"]
 
@@ -57,19 +58,24 @@ def module_times(runs: Sequence[Measurement]) -> Mapping[str, ModuleTime]:
     return dict(sorted(used.items(), key=lambda item: (-item[1].cpu, -item[1].external)))
 
 
-def crowding(name: str, runs: Sequence[Measurement]) -> str:
+def crowding(points: Mapping[Point, Sequence[Measurement]]) -> str:
     """What is said where others had the core that the modules were to have; empty where none had.
 
     With several events in flight a module's time is told by the clock: it can exceed the process's CPU time only where
     the module itself waits within a step, or where the machine has other work.
     """
-    modules = statistics.median(run.cpu_an_event for run in runs)
-    cpu = statistics.median(float(run.report["cpu_seconds"]) / run.events for run in runs)
-    if not runs[0].point.concurrent or not cpu or modules <= CROWDED * cpu:
+    excess = [
+        statistics.median(run.cpu_an_event * run.events / float(run.report["cpu_seconds"] or 1) for run in runs)
+        for point, runs in points.items()
+        if point.concurrent
+    ]
+    crowded = [each for each in excess if each > CROWDED]
+    if not crowded:
         return ""
     return (
-        f"{name}: modules had the core for {1e3 * modules:.1f} ms an event by the clock, the process for "
-        f"{1e3 * cpu:.1f} ms: other programs were running, or a module sleeps; measure again where it is quiet"
+        f"at {len(crowded)} of {len(points)} points modules had the core for longer by the clock than the process by "
+        f"its CPU time, up to {max(crowded):.1f} times as long: other programs were running, or a module sleeps; "
+        "measure again where it is quiet"
     )
 
 

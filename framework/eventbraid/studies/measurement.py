@@ -72,8 +72,8 @@ class Measurement:
 
     @property
     def efficiency(self) -> float:
-        """CPU time of the modules over wall time."""
-        return float(self.report["efficiency"])
+        """CPU time of the modules over wall time: what their clocks say, and at most the process's CPU time."""
+        return min(float(self.report["efficiency"]), self.cpu_share)
 
     @property
     def in_flight(self) -> float:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from eventbraid.studies.comparison import Comparison
 from eventbraid.studies.eventtime import event_time, module_times
 from eventbraid.studies.figures import Spread
-from eventbraid.studies.point import Point
+from eventbraid.studies.point import Point, shown_seconds
 from eventbraid.studies.sentences import milliseconds, number
 
 __all__ = ["Cell", "Rows", "module_rows", "point_rows", "server_rows", "time_rows"]
@@ -26,17 +26,28 @@ class Rows:
     rows: Sequence[tuple[Cell, ...]]
 
 
+def _places(comparison: Comparison) -> tuple[str, ...]:
+    """The heads of the columns that say which point a row is of; distances only where there are some."""
+    away = any(point.distance is not None for point in comparison.runs)
+    return ("mode", "streams", *(("away",) if away else ()))
+
+
+def _place(point: Point, heads: tuple[str, ...]) -> tuple[str, ...]:
+    away = "" if point.distance is None else shown_seconds(point.distance)
+    return (point.mode, str(point.streams), away)[: len(heads)]
+
+
 def point_rows(comparison: Comparison) -> Rows:
     """The figures of each point."""
-    heads = ("mode", "events/s", "speed-up", "latency median", "latency p95", "CPU", "useful CPU", "in flight",
-             "of the bound")  # fmt: skip
+    places = _places(comparison)
+    heads = ("events/s", "speed-up", "latency median", "latency p95", "CPU", "useful CPU", "in flight", "of the bound")
     bound = comparison.bound
     rows: list[tuple[Cell, ...]] = []
     for point, each in comparison.figures.items():
         gain = comparison.speed_up(point)
         rows.append(
             (
-                point.name,
+                *_place(point, places),
                 _spread(each.events_per_second),
                 _spread(gain, 2) if gain is not None else "",
                 milliseconds(each.latency),
@@ -47,18 +58,19 @@ def point_rows(comparison: Comparison) -> Rows:
                 f"{each.of_bound:.0%}" if bound else "",
             )
         )
-    return Rows(heads, rows)
+    return Rows((*places, *heads), rows)
 
 
 def time_rows(comparison: Comparison) -> Rows:
     """Where the wall time of an event goes, for each point."""
     times = {point: event_time(runs) for point, runs in comparison.runs.items()}
     local = any(each.network for each in times.values())
-    heads = ("mode", "modules", *(("models here",) if local else ()), "framework", "waiting", "all")
+    places = _places(comparison)
+    heads = (*places, "modules", *(("models here",) if local else ()), "framework", "waiting", "all")
     rows: list[tuple[Cell, ...]] = []
     for point, each in times.items():
         parts = [each.modules, *((each.network,) if local else ()), each.framework, each.waiting]
-        rows.append((point.name, *map(milliseconds, parts), milliseconds(sum(parts))))
+        rows.append((*_place(point, places), *map(milliseconds, parts), milliseconds(sum(parts))))
     return Rows(heads, rows)
 
 
@@ -77,11 +89,12 @@ def module_rows(comparison: Comparison, point: Point) -> Rows:
 
 def server_rows(comparison: Comparison) -> Rows:
     """The requests of each model on each server at each point; no row where no server told its statistics."""
-    heads = ("mode", "model", "requests/s", "waits in the client", "network", "server's queue", "computing",
+    places = _places(comparison)
+    heads = (*places, "model", "requests/s", "waits in the client", "network", "server's queue", "computing",
              "requests a batch", "at work", "")  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
         (
-            point.name,
+            *_place(point, places),
             (model, server),
             number(load.requests_per_second),
             *map(milliseconds, (load.client_queue, load.network, load.server_queue, load.server_compute)),

@@ -48,7 +48,8 @@ def bounds(comparison: Comparison) -> Iterator[str]:
 def warnings(comparison: Comparison) -> Iterator[str]:
     """What makes the figures other than they would be on an idle server and a quiet machine."""
     yield from comparison.saturated
-    yield from comparison.crowded
+    if comparison.crowded:
+        yield comparison.crowded
 
 
 def _bound(bounds: Bounds) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import platform
 import shutil
@@ -125,7 +126,7 @@ class Study:
         """What was found so far; None before the first run has ended."""
         if not self._runs:
             return None
-        return Comparison(
+        found = Comparison(
             job=self._job.name,
             repeats=self._repeats,
             points=self.points,
@@ -134,8 +135,8 @@ class Study:
             unrepeated=tuple(self._unrepeated),
             bandwidth=self._bandwidth,
             setting=_setting(),
-            picture=self._picture,
         )
+        return found if found.pair() is None else dataclasses.replace(found, picture=self._picture)
 
     def draw(self, comparison: Comparison) -> None:
         """Draw the picture that was asked for, where there are two modes to be seen."""
@@ -163,9 +164,8 @@ class Study:
                     for point in self.points:
                         run_folder = self._folder(place, point, repeat)
                         run = await run_once(point, repeat, self._request, servers[point], run_folder)
-                        self._runs.setdefault(point, []).append(run)
+                        self._keep(run, await asyncio.to_thread(self._compared, run))
                         self._say(f"{run.name} of {self._repeats}: {run.events_per_second:,.1f} events/s")
-                        await asyncio.to_thread(self._compare, run)
                         if repeat > 1:
                             shutil.rmtree(run_folder)
         comparison = self.comparison
@@ -175,18 +175,21 @@ class Study:
     def _folder(self, place: Path, point: Point, repeat: int) -> Path:
         return place / f"{self.points.index(point)}-{repeat}"
 
-    def _compare(self, run: Measurement) -> None:
-        """Compare a run with the first of all, and where it differs with another of its own point."""
-        reference = self._runs[self.points[0]][0]
-        if run is reference or not (found := list(differences(reference, run))):
-            return
-        self._differences += found
-        own = self._runs[run.point][0]
-        other = own if own is not run else self._warm.get(run.point)
-        if other is reference:
-            self._unrepeated += found
-        elif other is not None:
-            self._unrepeated += differences(other, run)
+    def _keep(self, run: Measurement, found: tuple[list[Difference], list[Difference]]) -> None:
+        """A run counts once it has been compared, with what it did otherwise."""
+        self._runs.setdefault(run.point, []).append(run)
+        self._differences += found[0]
+        self._unrepeated += found[1]
+
+    def _compared(self, run: Measurement) -> tuple[list[Difference], list[Difference]]:
+        """What a run did otherwise than the first of all, and where it did, than another one of its own point."""
+        first = self._runs.get(self.points[0])
+        found = list(differences(first[0], run)) if first else []
+        if not found:
+            return [], []
+        own = self._runs.get(run.point)
+        other = own[0] if own else self._warm.get(run.point)
+        return found, list(differences(other, run)) if other is not None else []
 
 
 def _warming(points: Sequence[Point]) -> list[Point]:
