@@ -145,9 +145,9 @@ def test_a_job_that_asks_no_model_has_no_distance_and_no_local_mode(job_file: Pa
         Study(job_file, distances=[0.0], picture=None)
 
 
-@pytest.mark.parametrize("bandwidth", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("bandwidth", [0.1, -1.0, float("nan"), float("inf")])
 def test_a_bandwidth_that_lets_nothing_through_is_a_fault(job_file: Path, bandwidth: float) -> None:
-    with pytest.raises(ConfigurationError, match="--bandwidth: must be above 0 bits a second"):
+    with pytest.raises(ConfigurationError, match="--bandwidth: must be at least 1 bit a second"):
         Study(job_file, bandwidth=bandwidth, picture=None)
 
 

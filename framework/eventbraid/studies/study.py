@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import os
 import platform
 import shutil
@@ -79,8 +80,8 @@ class Study:
         say: Callable[[str], None] = _say,
     ) -> None:
         faults = [Fault("--repeats", f"must be at least 1, not {repeats}")] if repeats < 1 else []
-        if bandwidth is not None and not bandwidth > 0:
-            faults.append(Fault("--bandwidth", f"must be above 0 bits a second, not {bandwidth}"))
+        if bandwidth is not None and not 1 <= bandwidth < math.inf:
+            faults.append(Fault("--bandwidth", f"must be at least 1 bit a second, not {bandwidth}"))
         if faults:
             raise ConfigurationError(faults, "compare")
         self._draw = _drawing(Path(picture)) if picture is not None else None
