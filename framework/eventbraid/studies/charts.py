@@ -55,6 +55,7 @@ def draw_throughput(comparison: Comparison) -> Any:
         if bounds.server and bounds.server < BEYOND * highest:
             away = "" if bounds.distance is None else f", {shown_seconds(bounds.distance)} away"
             _draw_bound(axes, bounds.server, f"server's plateau{away}", ":")
+    axes.margins(y=0.06)
     axes.set_ylim(bottom=0)
     _legend(axes)
     return figure
@@ -64,8 +65,9 @@ def draw_efficiency(comparison: Comparison) -> Any:
     """The modules' share of a core's time against events in flight, as a matplotlib figure."""
     figure, axes = _axes("events in flight", "CPU time of the modules / wall time [%]")
     _draw_lines(axes, list(lines(comparison, lambda each: Spread.of([100 * each.efficiency]))))
-    axes.set_ylim(bottom=0)
-    axes.axhline(100, color=FAINT, linewidth=1, zorder=0)
+    shares = [100 * each.efficiency for each in comparison.figures.values()]
+    axes.set_ylim(0, 1.06 * max(100, *shares))
+    axes.axhline(100, color=BOUND, linewidth=1, zorder=1, label="all of one core")
     _legend(axes)
     return figure
 
