@@ -36,7 +36,7 @@ class Job:
     job after the events in flight, "skip" gives up that event, "continue" only what depends on the module.
     `servers` are inference servers: "host:port", `Server` objects, TOML files of them; where there are none, those
     of EVENTBRAID_SERVERS. With none at all a job that needs one starts its own, which serves the folders of `models`
-    and those of the installed packages. Where no server helps, `fallback` asks the
+    and those of the installed packages. Where no server helps, or with "local" none is named, `fallback` asks the
     same folders' models: "local" in this process, "server" on an embedded server that is then started.
     An event that has not ended
     `deadline` seconds after it was read is given up. `concurrent_lumis` and `concurrent_runs` bound the

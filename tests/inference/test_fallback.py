@@ -307,3 +307,21 @@ def test_a_job_whose_servers_are_away_falls_back_and_its_report_says_so(
     ).run()
     assert [row.products["sum"].tolist() for row in output.rows] == [[3 * n, 3 * n] for n in range(4)]
     assert report.inference["fallback"] == [{"model": "sum", "reason": "refused", "requests": 4}]
+
+
+def test_a_job_without_a_server_runs_its_models_in_its_process_where_its_fallback_is_local(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = ListOutput(keep=["sum"])
+    report = Job(
+        "t",
+        source=ListSource([{"rows": np.full((2, 3), n, np.float32)} for n in range(4)]),
+        modules={"sum": Sum(model="sum")},
+        outputs=[output],
+        models=[repository],
+        fallback="local",
+    ).run()
+    assert [row.products["sum"].tolist() for row in output.rows] == [[3 * n, 3 * n] for n in range(4)]
+    (asked,) = report.inference["models"]
+    assert (asked["server"], asked["requests"]) == ("in this process", 4)
+    assert "embedded" not in capsys.readouterr().err

@@ -109,3 +109,13 @@ async def test_what_no_model_takes_is_refused_before_it_computes(repository: Pat
         await client.infer("sum", {"x": ROWS}, outputs=["totl"])
     assert not gate.entered.acquire(blocking=False)
     await client.aclose()
+
+
+async def test_a_model_is_loaded_when_it_is_asked_about_and_not_while_a_request_waits(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = LocalClient([repository])
+    await client.metadata("sum")
+    monkeypatch.setattr(module, "Session", None)
+    assert (await ask(client))["total"].tolist() == [[3], [3]]
+    await client.aclose()

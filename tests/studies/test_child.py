@@ -35,6 +35,7 @@ def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
         "accelerators": ["cpu"],
         "seed": 1,
         "settings": {},
+        "local": False,
         "folder": str(tmp_path / "folder"),
         "keep_steps": [1, 2],
         "result": str(tmp_path / "result.json"),

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from eventbraid import ConfigurationError, EventbraidError
-from eventbraid.studies import Comparison, Spread, compare, compare_async
-from eventbraid.studies.comparison import quantile
+from eventbraid.studies import Comparison, Point, Spread, Study, compare, compare_async
+from eventbraid.studies.figures import quantile
 
 JOB = """
 import asyncio
@@ -67,6 +67,15 @@ job = Job(
 """
 
 
+COUNTS_ITS_COPIES = """class Remote(ExternalProducer[int, float]):
+    copies = []
+
+    def begin_job(self) -> None:
+        self.copies.append(self)
+"""
+"""A module that does not do the same with one copy as with several."""
+
+
 @pytest.fixture
 def job_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -76,7 +85,7 @@ def job_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rendered(comparison: Comparison) -> str:
-    console = Console(file=io.StringIO(), width=100)
+    console = Console(file=io.StringIO(), width=120)
     comparison.render(console)
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -86,17 +95,25 @@ def rendered(comparison: Comparison) -> str:
 def test_external_work_is_braided_products_agree_and_a_picture_is_drawn(job_file: Path) -> None:
     lines: list[str] = []
     result = compare(job_file, repeats=1, picture=job_file.with_name("compare.png"), say=lines.append)
+    blocking, braided = result.points
+    assert (blocking, braided) == (Point("blocking"), Point("async", 10))
     assert result.identical
-    assert result.speed_up.median > 2
-    assert result.figures["blocking"].in_flight == pytest.approx(1, abs=0.2)
-    assert result.figures["async"].in_flight > 3
-    assert result.figures["blocking"].latency > 0.01
+    assert result.complete
+    gain = result.speed_up(braided)
+    assert gain is not None
+    assert gain.median > 2
+    assert result.figures[blocking].in_flight == pytest.approx(1, abs=0.2)
+    assert result.figures[braided].in_flight > 3
+    assert result.figures[blocking].latency > 0.01
     assert job_file.with_name("compare.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert sorted(each.name for each in job_file.parent.glob("*.parquet")) == []
     assert len(lines) == 3
     found = json.loads(json.dumps(result.to_dict()))
     assert found["compared"] == {"files": ["even.parquet", "ListOutput.parquet"], "decisions": 20}
-    assert found["runs"]["async"][0]["events"]["passed"] == 10
+    assert [(each["mode"], each["runs"][0]["events"]["passed"]) for each in found["points"]] == [
+        ("blocking", 10),
+        ("async", 10),
+    ]
     text = rendered(result)
     assert "identical in all 2 runs, bit for bit: products of even.parquet, ListOutput.parquet, path results" in text
 
@@ -109,11 +126,52 @@ def test_a_job_that_is_not_the_same_from_run_to_run_is_not_identical(job_file: P
         ("even.parquet", "remote[0]", "1:1:2"),
         ("ListOutput.parquet", "remote[0]", "1:1:1"),
     ]
-    assert "not identical: 2 differences" in rendered(result)
+    assert result.unrepeated
+    text = rendered(result)
+    assert "not repeatable: two runs in the same mode differ" in text
+    assert "even.parquet, column remote[0], event 1:1:2: " in text
+
+
+def test_modes_that_differ_from_each_other_alone_are_not_called_unrepeatable(job_file: Path) -> None:
+    job_file.write_text(
+        JOB.replace("class Remote(ExternalProducer[int, float]):\n", COUNTS_ITS_COPIES).replace(
+            "return event.id.event\n", "return event.id.event + 2 * len(self.copies)\n"
+        )
+    )
+    result = compare(job_file, events=4, repeats=2, settings={"remote.seconds": 0}, picture=None, say=lambda line: None)
+    assert not result.identical
+    assert not result.unrepeated
+    assert {(each.reference, each.run) for each in result.differences} == {
+        ("blocking, run 1", "async, 10 in flight, run 1"),
+        ("blocking, run 1", "async, 10 in flight, run 2"),
+    }
+    assert "not identical: " in rendered(result)
+
+
+async def test_a_study_that_is_cancelled_keeps_the_runs_that_had_ended(job_file: Path) -> None:
+    ended: list[str] = []
+
+    def say(line: str) -> None:
+        ended.append(line)
+        if "run 1 of 2" in line:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    study = Study(job_file, modes=["blocking"], events=4, repeats=2, picture=None, say=say)
+    assert study.comparison is None
+    task = asyncio.ensure_future(study.run())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert study.comparison is not None
+    assert not study.comparison.complete
+    assert [len(runs) for runs in study.comparison.runs.values()] == [1]
+    assert "not complete: 1 of 2 runs had ended" in rendered(study.comparison)
 
 
 def test_a_run_that_fails_is_an_error_in_its_own_words(job_file: Path) -> None:
-    with pytest.raises(EventbraidError, match=r"the warming run failed: module 'remote'.*event 1:1:3: OSError: beam"):
+    with pytest.raises(
+        EventbraidError,
+        match=r"the warming run \(async, 10 in flight\) failed: module 'remote'.*event 1:1:3: OSError: beam",
+    ):
         compare(job_file, settings={"remote.faulty": True}, picture=None, say=lambda line: None)
 
 
@@ -127,9 +185,9 @@ def test_faults_are_said_before_anything_runs(job_file: Path) -> None:
     lines: list[str] = []
     with pytest.raises(ConfigurationError, match="there is no module 'remot'"):
         compare(job_file, settings={"remot.seconds": 0}, say=lines.append)
-    with pytest.raises(ConfigurationError, match="repeats must be at least 1"):
+    with pytest.raises(ConfigurationError, match="--repeats: must be at least 1"):
         compare(job_file, repeats=0, say=lines.append)
-    with pytest.raises(ConfigurationError, match="streams must be"):
+    with pytest.raises(ConfigurationError, match="--streams: must be whole numbers from 1"):
         compare(job_file, streams=0, say=lines.append)
     assert lines == []
 

@@ -18,6 +18,7 @@ from eventbraid.outputs import ParquetOutput, Row
 from eventbraid.outputs.arrow import to_arrow
 from eventbraid.outputs.columns import Kind, kind_of
 from eventbraid.studies.measurement import Measurement
+from eventbraid.studies.point import Point, StudyMode
 from eventbraid.studies.sameness import differences, first_difference, parquet_differences
 
 NAN, OTHER_NAN = (np.array([bits], np.uint64).view(np.float64)[0] for bits in (0x7FF8000000000000, 0x7FF8000000000001))
@@ -35,9 +36,9 @@ def compared(folder: Path, ours: Sequence[object], theirs: Sequence[object]) -> 
     return list(parquet_differences(written(folder / "ours", ours), written(folder / "theirs", theirs)))
 
 
-def run_of(mode: str, file: Path, **report: Any) -> Measurement:
+def run_of(mode: StudyMode, file: Path, **report: Any) -> Measurement:
     counts: dict[str, Any] = {"events": {"read": 1}, "paths": {"p": {"pass": 1}}, "failures": [], "errors": 0}
-    return Measurement(mode, 1, counts | report, (), (), (("1:1:1", "pass"),), {"x.parquet": file})
+    return Measurement(Point(mode), 1, counts | report, (), (), (("1:1:1", "pass"),), {"x.parquet": file})
 
 
 @pytest.mark.parametrize(
@@ -101,9 +102,12 @@ def test_two_runs_that_did_the_same_have_no_differences(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("report", "says"),
     [
-        ({"events": {"read": 2}}, "events, column read: 1 in blocking run 1, 2 in async run 1"),
-        ({"paths": {"p": {"pass": 0}}}, "paths, column p: {'pass': 1} in blocking run 1, {'pass': 0} in async run 1"),
-        ({"errors": 1}, "failures: 0 in blocking run 1, 1 in async run 1"),
+        ({"events": {"read": 2}}, "events, column read: 1 in blocking, run 1, 2 in async, 1 in flight, run 1"),
+        (
+            {"paths": {"p": {"pass": 0}}},
+            "paths, column p: {'pass': 1} in blocking, run 1, {'pass': 0} in async, 1 in flight, run 1",
+        ),
+        ({"errors": 1}, "failures: 0 in blocking, run 1, 1 in async, 1 in flight, run 1"),
     ],
 )
 def test_other_counts_and_failures_are_differences(tmp_path: Path, report: Mapping[str, Any], says: str) -> None:
@@ -121,8 +125,8 @@ def test_another_error_in_the_same_event_is_a_difference(tmp_path: Path) -> None
 
 def test_another_decision_names_path_and_event(tmp_path: Path) -> None:
     run = run_of("blocking", written(tmp_path / "x", [1]))
-    other = dataclasses.replace(run, mode="async", decisions=(("1:1:1", "fail by cut"), ("1:1:2", "pass")))
+    other = dataclasses.replace(run, point=Point("async"), decisions=(("1:1:1", "fail by cut"), ("1:1:2", "pass")))
     assert [str(each) for each in differences(run, other)] == [
-        "paths, column p, event 1:1:1: pass in blocking run 1, fail by cut in async run 1",
-        "paths, event 1:1:2: absent in blocking run 1, present in async run 1",
+        "paths, column p, event 1:1:1: pass in blocking, run 1, fail by cut in async, 1 in flight, run 1",
+        "paths, event 1:1:2: absent in blocking, run 1, present in async, 1 in flight, run 1",
     ]

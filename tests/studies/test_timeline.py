@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from eventbraid import DataError
-from eventbraid.studies.compare import window_of
 from eventbraid.studies.comparison import Comparison
 from eventbraid.studies.measurement import Measurement, Step, Window
 from eventbraid.studies.picture import check, colours_of, draw
+from eventbraid.studies.point import Point
+from eventbraid.studies.study import window_of
 from eventbraid.studies.timeline import Bar, bars, covered, panels
 
 BLOCKING = [
@@ -34,7 +35,7 @@ BRAIDED = [
 ]
 
 
-def run_of(mode: str, steps: Sequence[Step], seconds: float) -> Measurement:
+def run_of(point: Point, steps: Sequence[Step], seconds: float) -> Measurement:
     report = {
         "events": {"read": 4},
         "seconds": seconds,
@@ -43,11 +44,14 @@ def run_of(mode: str, steps: Sequence[Step], seconds: float) -> Measurement:
         "efficiency": 8 / seconds,
         "modules": {"digis": {"cpu_seconds": 4.0}, "facile": {"cpu_seconds": 4.0}},
         "errors": 0,
+        "inference": {},
     }
-    return Measurement(mode, 1, report, (12.0,) * 4, tuple(steps), (), {})
+    return Measurement(point, 1, report, (12.0,) * 4, tuple(steps), (), {})
 
 
-COMPARISON = Comparison("test", 4, (run_of("blocking", BLOCKING, 48),), (run_of("async", BRAIDED, 15),), ())
+ABOVE, BELOW = Point("blocking"), Point("async", 4)
+RUNS = {ABOVE: (run_of(ABOVE, BLOCKING, 48),), BELOW: (run_of(BELOW, BRAIDED, 15),)}
+COMPARISON = Comparison("test", 1, (ABOVE, BELOW), RUNS)
 
 
 def test_a_step_is_a_bar_of_the_core_and_then_of_waiting() -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "loaded",
     "parse_accelerators",
     "parse_settings",
+    "writable",
     "write_json",
     "write_text",
 ]
@@ -74,8 +75,8 @@ Seed: TypeAlias = Annotated[
 ]
 
 
-def _writable(file: Path | None) -> Path | None:
-    """The file as it is; a wrong one is named before the job runs, not when its result is there."""
+def writable(file: Path | None) -> Path | None:
+    """The file of an option as it is; a wrong one is named before the job runs, not when its result is there."""
     if file is None or str(file) == "-":
         return file
     if not file.parent.is_dir():
@@ -89,7 +90,7 @@ def _writable(file: Path | None) -> Path | None:
 
 Json: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", help="write the result as JSON; - for standard output", callback=_writable),
+    typer.Option("--json", metavar="FILE", help="write the result as JSON; - for standard output", callback=writable),
 ]
 
 

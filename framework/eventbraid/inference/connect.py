@@ -105,9 +105,11 @@ async def _own_server(folders: Sequence[Path], say: Callable[[str], None], why: 
 
 
 async def open_client(job: Job, say: Callable[[str], None]) -> InferenceClient:
-    """A client of the job's servers, with its fallback; with no server, of an embedded one, and it says so."""
+    """A client of the job's servers, with its fallback; where none is named, the local one or that of an own server."""
     servers = servers_of(job.servers, os.environ)
     folders = known_repositories(job.models)
+    if not servers and job.fallback == "local" and folders:
+        return LocalClient(folders, threads=spare_cores(usable_cores()))
     if not servers:
         if not folders:
             what = "a module needs a model, but the job names no server, no folder of models, and none is installed"

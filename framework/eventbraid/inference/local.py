@@ -41,7 +41,7 @@ class LocalClient:
         return f"LocalClient({', '.join(self._entries)})"
 
     async def metadata(self, model: str, version: str = "", *, timeout: float = 5.0) -> ModelMetadata:  # noqa: ASYNC109
-        """See `InferenceClient.metadata`."""
+        """See `InferenceClient.metadata`; the model is loaded then, so that no request waits for that."""
         entry = self._entries.get(model)
         if entry is None:
             message = f"there is no model {model!r}: {builder_hint(model) or nearest(model, self._entries)}"
@@ -52,6 +52,8 @@ class LocalClient:
             raise RequestError(
                 f"there is no version {version}, there is version {entry.version}", server=SERVER, model=model
             )
+        if model not in self._sessions and not self._closed:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._session, model)
         return entry.metadata
 
     def configs(self, model: str, version: str = "") -> Mapping[str, Any]:
@@ -98,9 +100,7 @@ class LocalClient:
         return answer
 
     def _compute(self, model: str, inputs: Tensors, names: Sequence[str]) -> Tensors:
-        session = self._sessions.get(model)
-        if session is None:
-            session = self._sessions[model] = Session(self._entries[model].file)
+        session = self._session(model)
         try:
             answer = session.run(inputs, names)
         except Exception as error:
@@ -109,6 +109,11 @@ class LocalClient:
         for array in answer.values():
             array.flags.writeable = False
         return answer
+
+    def _session(self, model: str) -> Session:
+        if model not in self._sessions:
+            self._sessions[model] = Session(self._entries[model].file)
+        return self._sessions[model]
 
     async def report(self) -> dict[str, Any]:
         """See `InferenceClient.report`; the times are those of the computation."""

@@ -86,10 +86,12 @@ def redirected(job: Job, folder: Path) -> tuple[list[OutputModule], dict[str, Pa
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Run the job of a request; raises what the job raises."""
+    local = request["local"]
     job = load_job(request["job_file"]).replace(
         events=request["events"],
         streams=request["streams"],
-        servers=request["servers"] or None,
+        servers=[] if local else request["servers"] or None,
+        fallback="local" if local else None,
         accelerators=request["accelerators"],
         seed=request["seed"],
         settings=request["settings"],

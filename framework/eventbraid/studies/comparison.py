@@ -1,83 +1,56 @@
-"""What braiding gains on a job: the figures of both modes, the gain with its spread, and whether products agree."""
+"""What a study found: the runs of every point, the gain with its spread, and whether products agree."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eventbraid.studies.bounds import Bounds
+from eventbraid.studies.eventtime import crowding, event_time, module_times
+from eventbraid.studies.figures import Figures, Spread, figures, ratios
+from eventbraid.studies.load import Load, loads, plateau, saturation
 from eventbraid.studies.measurement import Measurement
+from eventbraid.studies.point import Point
 from eventbraid.studies.sameness import Difference
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Comparison", "Figures", "Spread", "figures", "quantile"]
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of some values and their extremes."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Of at least one value."""
-        return cls(statistics.median(values), min(values), max(values))
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The figures of one mode: medians over its runs; latencies over all events of all runs, in seconds."""
-
-    events_per_second: Spread
-    latency: float
-    latency_p95: float
-    cpu_share: float
-    """CPU time of the process over wall time."""
-    efficiency: float
-    """CPU time of the modules over wall time."""
-    in_flight: float
-    of_bound: float
-    """Events per second over what the CPU work of the modules alone would allow."""
-
-
-def figures(runs: Sequence[Measurement], bound: float) -> Figures:
-    """The figures of the runs of one mode, of which there is at least one."""
-    latencies = sorted(latency for run in runs for latency in run.latencies)
-    rate = Spread.of([run.events_per_second for run in runs])
-    return Figures(
-        events_per_second=rate,
-        latency=quantile(latencies, 0.5),
-        latency_p95=quantile(latencies, 0.95),
-        cpu_share=statistics.median(run.cpu_share for run in runs),
-        efficiency=statistics.median(run.efficiency for run in runs),
-        in_flight=statistics.median(run.in_flight for run in runs),
-        of_bound=rate.median / bound if bound else 0.0,
-    )
-
-
-def quantile(ordered: Sequence[float], fraction: float) -> float:
-    """The value below which that fraction of the ordered values lies; 0 of none."""
-    return ordered[min(int(len(ordered) * fraction), len(ordered) - 1)] if ordered else 0.0
+__all__ = ["Comparison"]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A job in blocking mode and braided, run in turn; `blocking[n]` and `braided[n]` are a pair."""
+    """A job at the points of a study, run in turn; the n-th run of every point belongs to the n-th round.
+
+    A study that was interrupted has the runs that had ended.
+    """
 
     job: str
-    streams: int
-    blocking: tuple[Measurement, ...]
-    braided: tuple[Measurement, ...]
-    differences: tuple[Difference, ...]
-    """All that any run did otherwise than the first blocking run."""
+    repeats: int
+    """Runs of each point that were asked for."""
+    points: tuple[Point, ...]
+    """All that were asked for."""
+    runs: Mapping[Point, tuple[Measurement, ...]]
+    """Of those points that have any."""
+    differences: tuple[Difference, ...] = ()
+    """All that any run did otherwise than the first run of the first point."""
+    unrepeated: tuple[Difference, ...] = ()
+    """What a run did otherwise than another run of its own point: the job does not repeat itself."""
+    bandwidth: float | None = None
+    """Bits a second in each direction that the server's network was given; None for what the machine has."""
+    setting: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where and with what it was measured, in words."""
     picture: Path | None = None
+    """Where the picture is drawn, if there are two modes to be seen."""
+
+    @property
+    def complete(self) -> bool:
+        """True when every point has all its runs."""
+        return all(len(self.runs.get(point, ())) == self.repeats for point in self.points)
 
     @property
     def identical(self) -> bool:
@@ -85,105 +58,140 @@ class Comparison:
         return not self.differences
 
     @property
-    def speed_up(self) -> Spread:
-        """Throughput braided over throughput blocking, pair by pair."""
-        pairs = zip(self.braided, self.blocking, strict=True)
-        return Spread.of([b.events_per_second / a.events_per_second if a.events_per_second else 0.0 for b, a in pairs])
+    def first(self) -> Measurement:
+        """The run that all others are compared with."""
+        return next(iter(self.runs.values()))[0]
 
     @property
     def bound(self) -> float:
-        """Events per second that the CPU work of the modules alone would allow on one core, measured in blocking mode.
+        """Events per second that the CPU work of the modules alone would allow on one core; of the first mode's runs.
 
-        External work is no part of it, nor what the client spends on requests, nor the framework: no job
-        on one core goes beyond, and what is missing is what these and waiting cost.
+        That is blocking mode where it ran. External work is no part of it, nor what the client spends on requests,
+        nor the framework: no job on one core goes beyond, and what is missing is what these and waiting cost.
         """
-        work = statistics.median(run.cpu_an_event for run in self.blocking)
+        mode = next(iter(self.runs)).mode
+        of_mode = [run for point, runs in self.runs.items() if point.mode == mode for run in runs]
+        work = statistics.median(run.cpu_an_event for run in of_mode)
         return 1 / work if work else 0.0
 
     @property
-    def figures(self) -> Mapping[str, Figures]:
-        """The figures of "blocking" and "async"."""
-        return {"blocking": figures(self.blocking, self.bound), "async": figures(self.braided, self.bound)}
+    def figures(self) -> Mapping[Point, Figures]:
+        """The figures of each point."""
+        bound = self.bound
+        return {point: figures(runs, bound) for point, runs in self.runs.items()}
+
+    @property
+    def loads(self) -> Mapping[Point, Mapping[tuple[str, str], Load]]:
+        """What the servers had to do at each point, by model and server."""
+        return {point: loads(runs) for point, runs in self.runs.items()}
+
+    @property
+    def saturated(self) -> tuple[str, ...]:
+        """The servers that were at their limit, each in a sentence."""
+        said = [
+            saturation(point.name, key, load)
+            for point, of_point in self.loads.items()
+            for key, load in of_point.items()
+        ]
+        return tuple(each for each in said if each)
+
+    @property
+    def crowded(self) -> str:
+        """A sentence about other programs that had the core; empty where none had."""
+        return crowding(self.runs)
+
+    @property
+    def distances(self) -> tuple[float | None, ...]:
+        """Of the points that ask a server at a distance of their own."""
+        found = dict.fromkeys(point.distance for point in self.runs if point.mode != "local")
+        return tuple(found) or (None,)
+
+    def reference(self, point: Point) -> Point:
+        """What a point's gain is counted from: blocking mode at its distance, else the first point."""
+        same = [each for each in self.runs if each.mode == "blocking" and each.distance == point.distance]
+        return same[0] if same else next(iter(self.runs))
+
+    def speed_up(self, point: Point) -> Spread | None:
+        """Throughput over that of the point's reference, round by round; None for the reference itself."""
+        reference = self.reference(point)
+        return None if point == reference else ratios(self.runs[point], self.runs[reference])
+
+    def best(self, distance: float | None) -> Point | None:
+        """The fastest braided point at a distance, else one with threads; None where there is none."""
+        there = [point for point in self.runs if point.concurrent and point.distance == distance]
+        braided = [point for point in there if point.mode == "async"] or there
+        return max(braided, key=lambda point: _rate(self.runs[point]), default=None)
+
+    def pair(self) -> tuple[Point, Point] | None:
+        """What is pictured: the reference and the best point at the largest distance; None where there is one mode."""
+        below = self.best(self.distances[-1])
+        if below is None or (above := self.reference(below)).mode == below.mode:
+            return None
+        return above, below
+
+    def bounds(self) -> tuple[Bounds, ...]:
+        """For each distance how far the fastest point is from what binds it."""
+        found: list[Bounds] = []
+        every = self.loads
+        for distance in self.distances:
+            best = self.best(distance)
+            if best is None:
+                continue
+            here = [point for point in self.runs if point.mode != "local" and point.distance == distance]
+            alone = self.runs[min(here, key=lambda point: (point.streams, point.mode != "blocking"))]
+            latency = statistics.median(statistics.fmean(run.latencies) for run in alone)
+            server = plateau(every[point] for point in here)
+            found.append(Bounds(distance, self.bound, server, latency, _rate(self.runs[best]), best.streams))
+        return tuple(found)
+
+    def render(self, console: Console) -> None:
+        """Print the tables, the gain, the bounds and whether products agree."""
+        from eventbraid.studies.table import render
+
+        render(self, console)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dictionaries, the reports of all runs included."""
+        first = self.first
         return {
             "job": self.job,
-            "streams": self.streams,
-            "repeats": len(self.blocking),
-            "events": self.blocking[0].events,
+            "events": first.events,
+            "repeats": self.repeats,
+            "complete": self.complete,
+            "bandwidth_bits_per_second": self.bandwidth,
+            "setting": dict(self.setting),
             "identical": self.identical,
-            "differences": [asdict(difference) for difference in self.differences],
-            "compared": {"files": list(self.blocking[0].files), "decisions": len(self.blocking[0].decisions)},
-            "speed_up": asdict(self.speed_up),
+            "repeatable": not self.unrepeated,
+            "differences": [asdict(each) for each in self.differences],
+            "unrepeated": [asdict(each) for each in self.unrepeated],
+            "compared": {"files": list(first.files), "decisions": len(first.decisions)},
             "bound_events_per_second": self.bound,
-            "figures": {mode: asdict(each) for mode, each in self.figures.items()},
+            "bounds": [
+                {**asdict(each), "lowest": each.lowest, "events_needed": each.needed, "reached": each.reached}
+                for each in self.bounds()
+            ],
+            "saturated": list(self.saturated),
+            "crowded": self.crowded,
+            "points": [self._point(point, each) for point, each in self.figures.items()],
             "picture": str(self.picture) if self.picture else None,
-            "runs": {
-                "blocking": [dict(run.report) for run in self.blocking],
-                "async": [dict(run.report) for run in self.braided],
-            },
         }
 
-    def render(self, console: Console) -> None:
-        """Print the table, the gain and whether products agree."""
-        from rich.table import Table
-
-        number = len(self.blocking)
-        runs = "1 run" if number == 1 else f"{number} runs"
-        streams = f"async with {self.streams} in flight"
-        table = Table(title=f"{self.job}: {self.blocking[0].events} events, {runs} a mode, {streams}")
-        heads = ("events/s", "latency\nmedian", "latency\np95", "CPU", "useful\nCPU", "in\nflight", "of the\nbound")
-        table.add_column("mode", no_wrap=True)
-        for head in heads:
-            table.add_column(head, justify="right", no_wrap=True)
-        for mode, each in self.figures.items():
-            rate = each.events_per_second
-            table.add_row(
-                mode,
-                f"{_number(rate.median)}\n[dim]{_number(rate.least)} - {_number(rate.most)}[/]",
-                _milliseconds(each.latency),
-                _milliseconds(each.latency_p95),
-                f"{each.cpu_share:.0%}",
-                f"{each.efficiency:.0%}",
-                f"{each.in_flight:.1f}",
-                f"{each.of_bound:.0%}" if self.bound else "",
-            )
-        console.print(table)
-        gain = self.speed_up
-        spread = f" ({gain.least:.2f} to {gain.most:.2f} in {number} pairs)" if number > 1 else " (one pair)"
-        console.print(f"[bold]speed-up {gain.median:.2f}[/]{spread}", highlight=False)
-        if self.bound:
-            console.print(
-                f"bound: {_number(self.bound)} events/s, which the modules' CPU work alone would allow",
-                highlight=False,
-            )
-        self._render_sameness(console)
-        if self.picture:
-            console.print(f"picture: {self.picture}", highlight=False, markup=False, soft_wrap=True)
-
-    def _render_sameness(self, console: Console) -> None:
-        first = self.blocking[0]
-        if self.identical:
-            what = ["failures"] if first.report["errors"] else []
-            what += ["path results"] if first.decisions else []
-            what += [f"products of {', '.join(first.files)}"] if first.files else []
-            same = f"in all {2 * len(self.blocking)} runs, bit for bit"
-            if what:
-                console.print(f"[green]identical[/] {same}: {', '.join(reversed(what))}", highlight=False)
-            else:
-                console.print("[yellow]nothing to compare[/]: the job has no output and no path", highlight=False)
-            return
-        console.print(f"[bold red]not identical[/]: {len(self.differences)} differences", highlight=False)
-        for difference in self.differences[:10]:
-            console.print(f"  {difference}", highlight=False, markup=False, soft_wrap=True)
-        if len(self.differences) > 10:
-            console.print(f"  and {len(self.differences) - 10} more")
+    def _point(self, point: Point, of_point: Figures) -> dict[str, Any]:
+        gain, runs = self.speed_up(point), self.runs[point]
+        return {
+            **point.to_dict(),
+            "name": point.name,
+            "figures": asdict(of_point),
+            "speed_up": asdict(gain) if gain is not None else None,
+            "event_seconds": asdict(event_time(runs)),
+            "module_seconds": {label: asdict(each) for label, each in module_times(runs).items()},
+            "servers": [
+                {"model": model, "server": server, **asdict(load), "saturated": load.saturated}
+                for (model, server), load in self.loads[point].items()
+            ],
+            "runs": [dict(run.report) for run in runs],
+        }
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms" if seconds < 10 else f"{seconds:.1f} s"
+def _rate(runs: Sequence[Measurement]) -> float:
+    return statistics.median(run.events_per_second for run in runs)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Measurement", "Step", "Window"]
+from eventbraid.studies.point import Point
+
+__all__ = ["Measurement", "Step", "Window", "run_name"]
 
 
 class Step(NamedTuple):
@@ -35,9 +37,9 @@ class Window(NamedTuple):
 class Measurement:
     """One run of a job in a process of its own."""
 
-    mode: str
+    point: Point
     repeat: int
-    """Counted from 1."""
+    """Counted from 1; 0 for the warming run."""
     report: Mapping[str, Any]
     """`Report.to_dict()`."""
     latencies: tuple[float, ...]
@@ -51,7 +53,7 @@ class Measurement:
     @property
     def name(self) -> str:
         """How it is called in messages."""
-        return f"{self.mode} run {self.repeat}"
+        return run_name(self.point, self.repeat)
 
     @property
     def events(self) -> int:
@@ -70,8 +72,8 @@ class Measurement:
 
     @property
     def efficiency(self) -> float:
-        """CPU time of the modules over wall time."""
-        return float(self.report["efficiency"])
+        """CPU time of the modules over wall time: what their clocks say, and at most the process's CPU time."""
+        return min(float(self.report["efficiency"]), self.cpu_share)
 
     @property
     def in_flight(self) -> float:
@@ -85,10 +87,10 @@ class Measurement:
         return seconds / self.events if self.events else 0.0
 
     @classmethod
-    def from_dict(cls, result: Mapping[str, Any], mode: str, repeat: int) -> Measurement:
+    def from_dict(cls, result: Mapping[str, Any], point: Point, repeat: int) -> Measurement:
         """From what the child process wrote."""
         return cls(
-            mode=mode,
+            point=point,
             repeat=repeat,
             report=result["report"],
             latencies=tuple(result["latencies"]),
@@ -96,3 +98,8 @@ class Measurement:
             decisions=tuple(tuple(decision) for decision in result["decisions"]),
             files={name: Path(file) for name, file in result["files"].items()},
         )
+
+
+def run_name(point: Point, repeat: int) -> str:
+    """How a run is called in messages; the run 0 of a point is the one that warms it."""
+    return f"{point.name}, run {repeat}" if repeat else f"the warming run ({point.name})"

@@ -1,4 +1,4 @@
-"""Draws a comparison for a slide: blocking mode above, braided below, one row an event, the core below them."""
+"""Draws a comparison for a slide: the slow mode above, the braided below, one row an event, the core below them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, Final, get_args
 from eventbraid.errors import DataError, need_extra
 from eventbraid.studies.comparison import Comparison
 from eventbraid.studies.measurement import Window
+from eventbraid.studies.point import Point, shown_seconds
 from eventbraid.studies.timeline import Bar, Kind, Panel, panels
 
-__all__ = ["check", "colours_of", "draw"]
+__all__ = ["COLOURS", "FAINT", "INK", "check", "colours_of", "draw", "figure_of", "title_of"]
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B5EA7", "#8C6D46")
 OTHERS: Final = "#9AA0A6"
@@ -40,40 +41,62 @@ def check(picture: Path) -> None:
 
 
 def draw(comparison: Comparison, window: Window, picture: Path) -> None:
-    """Draw the last pair of runs."""
-    figure_type: Any = need_extra("matplotlib.figure", "plots", "the picture").Figure
-    blocking, braided, length = panels(comparison.blocking[-1].steps, comparison.braided[-1].steps, window)
-    colours = colours_of((blocking, braided))
-    scale, unit = (1e3, "ms") if length < 10 else (1.0, "s")
-    row, core, head, foot = 0.215, 0.44, 1.0, 1.15
-    heights = [row * max(len(panel.events), 2) + core for panel in (blocking, braided)]
-    gap = 0.62
-    height = head + sum(heights) + gap + foot
-    figure = figure_type(figsize=(11, height), facecolor="white")
-    tops = [height - head, height - head - heights[0] - gap]
-    modes = ("blocking", "async")
-    for mode, panel, top, each in zip(modes, (blocking, braided), tops, heights, strict=True):
-        axes = figure.add_axes((0.085, (top - each) / height, 0.89, each / height))
-        _draw_panel(axes, panel, colours, scale, core / row)
-        axes.set_xlim(0, length * scale)
-        rate = comparison.figures[mode].events_per_second.median
-        streams = "1 stream" if comparison.streams == 1 else f"{comparison.streams} streams"
-        name = "Blocking" if mode == "blocking" else f"Braided (async, {streams})"
-        axes.set_title(name, loc="left", fontsize=12, fontweight="bold", color=INK, pad=5)
-        axes.set_title(
-            f"{rate:,.0f} events/s, core {panel.busy:.0%} busy",
-            loc="right", fontsize=11, color=INK, pad=5,
-        )  # fmt: skip
-        if mode == "blocking":
-            axes.tick_params(labelbottom=False)
-        else:
-            axes.set_xlabel(f"time [{unit}]", fontsize=11, color=INK)
-    _draw_title(figure, comparison, height)
-    _draw_legend(figure, colours, (blocking, braided))
+    """Draw the last pair of runs to a file; nothing where there are no two modes to be seen."""
+    figure = figure_of(comparison, window)
+    if figure is None:
+        return
     try:
         figure.savefig(picture, dpi=160)
     except OSError as error:
         raise DataError(f"cannot write {picture}: {error.strerror or error}") from error
+
+
+def figure_of(comparison: Comparison, window: Window) -> Any:
+    """The last pair of runs as a matplotlib figure; None where there are no two modes to be seen."""
+    pair = comparison.pair()
+    if pair is None:
+        return None
+    figure_type: Any = need_extra("matplotlib.figure", "plots", "the picture").Figure
+    above, below = (comparison.runs[point][-1] for point in pair)
+    *shown, length = panels(above.steps, below.steps, window)
+    colours = colours_of(shown)
+    scale, unit = (1e3, "ms") if length < 10 else (1.0, "s")
+    row, core, head, foot = 0.215, 0.44, 1.0, 1.15
+    heights = [row * max(len(panel.events), 2) + core for panel in shown]
+    gap = 0.62
+    height = head + sum(heights) + gap + foot
+    figure = figure_type(figsize=(11, height), facecolor="white")
+    tops = [height - head, height - head - heights[0] - gap]
+    for point, panel, top, each in zip(pair, shown, tops, heights, strict=True):
+        axes = figure.add_axes((0.085, (top - each) / height, 0.89, each / height))
+        _draw_panel(axes, panel, colours, scale, core / row)
+        axes.set_xlim(0, length * scale)
+        rate = comparison.figures[point].events_per_second.median
+        axes.set_title(title_of(point), loc="left", fontsize=12, fontweight="bold", color=INK, pad=5)
+        axes.set_title(
+            f"{rate:,.0f} events/s, core {panel.busy:.0%} busy",
+            loc="right", fontsize=11, color=INK, pad=5,
+        )  # fmt: skip
+        if point == above.point:
+            axes.tick_params(labelbottom=False)
+        else:
+            axes.set_xlabel(f"time [{unit}]", fontsize=11, color=INK)
+    _draw_title(figure, comparison, below.point, height)
+    _draw_legend(figure, colours, shown)
+    return figure
+
+
+def title_of(point: Point) -> str:
+    """A point as the title of its panel."""
+    away = "" if point.distance is None else f", server {shown_seconds(point.distance)} away"
+    streams = "1 stream" if point.streams == 1 else f"{point.streams} streams"
+    names = {
+        "blocking": "Blocking",
+        "local": "Blocking, models in process",
+        "threads": f"Threads ({streams})",
+        "async": f"Braided (async, {streams})",
+    }
+    return names[point.mode] + away
 
 
 def _draw_panel(axes: Any, panel: Panel, colours: Mapping[str, str], scale: float, core: float) -> None:
@@ -125,12 +148,14 @@ def _tint(colour: str, strength: float) -> str:
     return "#" + "".join(f"{round(255 - strength * (255 - part)):02X}" for part in parts)
 
 
-def _draw_title(figure: Any, comparison: Comparison, height: float) -> None:
-    gain, line = comparison.speed_up, 1 - 0.36 / height
-    spread = f" ({gain.least:.1f} to {gain.most:.1f})" if f"{gain.least:.1f}" != f"{gain.most:.1f}" else ""
-    title = f"{comparison.job}: {gain.median:.1f}\N{MULTIPLICATION SIGN} the events per second{spread}"
+def _draw_title(figure: Any, comparison: Comparison, below: Point, height: float) -> None:
+    gain, line = comparison.speed_up(below), 1 - 0.36 / height
+    title = comparison.job
+    if gain is not None:
+        spread = f" ({gain.least:.1f} to {gain.most:.1f})" if f"{gain.least:.1f}" != f"{gain.most:.1f}" else ""
+        title += f": {gain.median:.1f}\N{MULTIPLICATION SIGN} the events per second{spread}"
     figure.text(0.02, line, title, fontsize=17, fontweight="bold", color=INK, va="center")
-    identical = comparison.identical and bool(comparison.blocking[0].files)
+    identical = comparison.identical and bool(comparison.first.files)
     same = "products identical, bit for bit" if identical else "" if comparison.identical else "PRODUCTS DIFFER"
     colour = "#188038" if identical else "#C5221F"
     figure.text(0.975, line, same, fontsize=12, ha="right", va="center", color=colour)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
 from eventbraid.studies.called import called_per_second
-from eventbraid.studies.comparison import Spread
 from eventbraid.studies.dataflow import Dataflow
+from eventbraid.studies.figures import Spread
 from eventbraid.studies.offload import Offload
 from eventbraid.studies.standins import Work, burns_per_second, make_job, make_works, steps_per_second
 

@@ -126,7 +126,7 @@ def test_a_report_with_a_wrong_value_is_refused_with_its_place(file: Path, chang
         ("[" * 100_000, "is no JSON: "),
         ("[]", "is no report of a run: it is no object (one is written by eventbraid run job.py --json report.json)"),
         ('{"job": "hlt"}', "is no report of a run: it has no 'mode', 'streams', 'events'"),
-        ('{"runs": {}, "speed_up": {}}', "is the result of `eventbraid compare` (take that of one run"),
+        ('{"points": [], "differences": []}', "is the result of `eventbraid compare` (take that of one run"),
     ],
 )
 def test_what_is_no_report_is_told_so(file: Path, content: str, text: str) -> None:

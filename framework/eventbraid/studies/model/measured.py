@@ -122,7 +122,7 @@ class Measured:
 def read_report(file: Path) -> Measured:
     """What a report says; raises `ConfigurationError` for what is none, and for one without what is needed."""
     content = _content(file)
-    if isinstance(content, dict) and "runs" in content and "speed_up" in content:
+    if isinstance(content, dict) and "points" in content and "differences" in content:
         hint = f"take that of one run: {RUN}"
         raise ConfigurationError([Fault(str(file), "is the result of `eventbraid compare`", hint)], str(file))
     try:
