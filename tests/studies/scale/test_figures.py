@@ -24,19 +24,19 @@ def result(events: list[tuple[float, float]], module: float = 0.5, inference: An
 
 
 def test_rate_and_times_are_of_the_window_in_which_all_clients_run() -> None:
-    early = result([(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0)])
-    late = result([(1.0, 3.0), (3.0, 5.0)], module=1.0)
+    early = result([(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0), (5.0, 6.0)])
+    late = result([(1.0, 3.0), (3.0, 5.0), (5.0, 7.0)], module=1.0)
     point = point_of([early, late], 2, 0.5)
-    assert (point.clients, point.gpus, point.events, point.machine) == (2, 2, 6, 0.5)
-    assert point.overlap == 3.0
-    assert point.events_per_second == pytest.approx(4 / 3)  # of the first client three, of the other one
+    assert (point.clients, point.gpus, point.events, point.machine) == (2, 2, 9, 0.5)
+    assert point.overlap == 5.0
+    assert point.events_per_second == pytest.approx(1 + 1 / 2)
     assert point.event_seconds == 1.0
-    assert point.module_seconds == pytest.approx((3 * 0.5 + 1.0) / 4)
+    assert point.module_seconds == pytest.approx((5 * 0.5 + 2 * 1.0) / 7)
     assert point.module_p95 == 1.0
 
 
 def test_clients_that_never_run_together_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(DataError, match="first of 2 clients had ended before the last had an event: give them more"):
+    with pytest.raises(DataError, match="fewer than two events while all 2 of them were at work: give them more"):
         point_of([result([(0.0, 1.0)]), result([(2.0, 3.0)])], None, None)
 
 
@@ -48,7 +48,7 @@ def test_a_client_without_events_is_an_error() -> None:
 def test_the_queue_is_the_mean_over_requests_and_unknown_where_no_server_says() -> None:
     other = {"requests": 12, "split": {"server_queue": 0.006}}
     unknown = {"requests": 5, "split": {"server_queue": None}}
-    events = [(0.0, 1.0)]
+    events = [(0.0, 1.0), (1.0, 2.0)]
     told = point_of([result(events, inference={"models": [ASKED, other, unknown]})], None, None)
     assert told.server_queue == pytest.approx((4 * 0.002 + 12 * 0.006) / 16)
     assert point_of([result(events, inference={"models": [unknown]})], None, None).server_queue is None

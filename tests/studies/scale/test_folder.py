@@ -13,6 +13,7 @@ from rich.console import Console
 from eventbraid import ConfigurationError
 from eventbraid.studies.scale import Point, Scaling
 from eventbraid.studies.scale.folder import Folder
+from eventbraid.studies.scale.scaling import One
 
 POINT = Point(
     clients=2,
@@ -62,7 +63,7 @@ def test_a_file_that_is_no_point_is_named(tmp_path: Path, text: str) -> None:
 
 def shown(*points: Point, **settings: Any) -> str:
     console = Console(record=True, width=200, file=StringIO())
-    Scaling("t", "blocking", 1, points, {}, **settings).render(console)
+    Scaling("t", "blocking", 1, points, **settings).render(console)
     return console.export_text()
 
 
@@ -79,3 +80,13 @@ def test_points_that_found_the_machine_full_are_named() -> None:
 
 def test_an_interrupted_study_says_how_to_go_on() -> None:
     assert "interrupted: the same command goes on with what is missing" in shown(POINT, interrupted=True)
+
+
+def test_the_model_is_eq_4_with_what_one_client_measured() -> None:
+    one = One(event=1.0, other=0.8, gpu=0.1)
+    few, many = (replace(POINT, clients=clients) for clients in (20, 80))
+    scaling = Scaling("t", "blocking", 1, (few, many), one)
+    assert scaling.saturation(4) == pytest.approx(40)
+    assert scaling.expected(few) == pytest.approx((20.0, 0.2))
+    assert scaling.expected(many) == pytest.approx((40.0, 1.2))
+    assert "full from 40 on" in shown(few, many, one=one)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from eventbraid.errors import DataError, need_extra
 from eventbraid.studies.scale.scaling import Scaling
@@ -28,12 +27,13 @@ def draw(scaling: Scaling, picture: Path) -> None:
         name = "measured" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}"
         rates.plot(clients, [point.events_per_second for point in points], "o", color=colour, label=name)
         times.plot(clients, [1e3 * point.module_seconds for point in points], "o", color=colour, label=name)
-        if (estimate := scaling.estimates.get(gpus)) is not None:
-            every = np.unique(np.geomspace(1, max(clients), 200))
-            farm, workload = estimate.farm, estimate.workload
-            rates.plot(every, farm.events_per_second(workload, every), color=colour, lw=1)
+        if points and scaling.expected(points[0]) is not None:
+            every = [replace(points[0], clients=number) for number in range(1, max(clients) + 1)]
+            lines = [expected for each in every if (expected := scaling.expected(each)) is not None]
+            numbers = [each.clients for each in every]
+            rates.plot(numbers, [each.events_per_second for each in lines], color=colour, lw=1)
             if scaling.streams == 1:
-                times.plot(every, 1e3 * farm.module_seconds(workload, every), color=colour, lw=1)
+                times.plot(numbers, [1e3 * (each.module_seconds or 0.0) for each in lines], color=colour, lw=1)
     for axes, title in ((rates, "events/s of all clients"), (times, "time of the modules with external work, ms")):
         axes.set_title(title, fontsize=11, color=INK)
         axes.set_xlabel("clients")

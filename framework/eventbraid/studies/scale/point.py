@@ -45,11 +45,12 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
         raise DataError("a client had no event: there is nothing to measure")
     begin = max(min(began for began, _ in result["events"]) for result in results)
     end = min(max(ended for _, ended in result["events"]) for result in results)
-    within = [ended - began for began, ended in events if begin < ended <= end]
-    if not within:
+    ends = [sorted(ended for _, ended in result["events"] if begin < ended <= end) for result in results]
+    if any(len(each) < 2 or each[0] == each[-1] for each in ends):
         raise DataError(
-            f"the first of {len(results)} clients had ended before the last had an event: give them more events"
+            f"a client had fewer than two events while all {len(results)} of them were at work: give them more"
         )
+    within = [ended - began for began, ended in events if begin < ended <= end]
     modules = [stop - start for result in results for _, start, stop in result["modules"] if begin < stop <= end]
     reports = [result["report"] for result in results]
     return Point(
@@ -58,7 +59,8 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
         events=sum(report["events"]["read"] for report in reports),
         failed=sum(report["events"]["failed"] for report in reports),
         overlap=end - begin,
-        events_per_second=len(within) / (end - begin),
+        # from each client's first end to its last: clients go in step, and the window's edges cut their steps
+        events_per_second=sum((len(each) - 1) / (each[-1] - each[0]) for each in ends),
         event_seconds=statistics.median(within),
         module_seconds=sum(modules) / len(within),
         module_p95=quantile(sorted(modules), 0.95),

@@ -6,17 +6,28 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from eventbraid.studies.model import Estimate
+from eventbraid.studies.model import saturation_ratio, sonic_seconds
 from eventbraid.studies.scale.knee import flat_until, plateau
 from eventbraid.studies.scale.point import Point
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["FULL", "Expected", "Scaling"]
+__all__ = ["FULL", "Expected", "One", "Scaling"]
 
 FULL: Final = 0.9
 """The share of the machine's cores from which on clients wait for them."""
+
+
+class One(NamedTuple):
+    """Of one client alone: seconds of an event."""
+
+    event: float
+    """From one end to the next."""
+    other: float | None
+    """Beside the modules with external work; None of a client with several events in flight."""
+    gpu: float
+    """Of a server's computing."""
 
 
 class Expected(NamedTuple):
@@ -29,14 +40,14 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The finished points of a study, by GPUs and then clients, and the model of each number of GPUs."""
+    """The finished points of a study, by GPUs and then clients."""
 
     job: str
     mode: str
     streams: int
     points: tuple[Point, ...]
-    estimates: dict[int | None, Estimate]
-    """The model with its parameters from one client; empty where the servers say nothing of their times."""
+    one: One | None = None
+    """What one client measured, the model's parameters; None where it is not known."""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
 
@@ -60,13 +71,16 @@ class Scaling:
         return plateau([point.clients for point in mine], [point.events_per_second for point in mine])
 
     def expected(self, point: Point) -> Expected | None:
-        """What the model gives for a point; None where there is no model."""
-        estimate = self.estimates.get(point.gpus)
-        if estimate is None:
+        """What Eq. 4 of Wang et al. 2021 (arXiv:2009.04509) gives for a point; None where there is no model."""
+        if self.one is None:
             return None
-        farm, workload = estimate.farm, estimate.workload
-        rate = float(farm.events_per_second(workload, point.clients))
-        return Expected(rate, float(farm.module_seconds(workload, point.clients)) if self.streams == 1 else None)
+        seconds = float(sonic_seconds(self.one.event, self.one.gpu, point.clients, point.gpus or 1))
+        other = self.one.other
+        return Expected(point.clients / seconds, None if other is None else seconds - other)
+
+    def saturation(self, gpus: int | None) -> float | None:
+        """The clients from which on the model has the GPUs full; None where there is no model."""
+        return None if self.one is None else (gpus or 1) * saturation_ratio(self.one.event, self.one.gpu)
 
     def full(self) -> list[Point]:
         """Points at which this machine was full: they say more of it than of the servers."""
@@ -89,7 +103,7 @@ class Scaling:
                     "gpus": gpus,
                     "flat_until_clients": self.flat_until(gpus),
                     "plateau_events_per_second": self.plateau(gpus),
-                    "expected_saturation_clients": self.estimates[gpus].saturation if gpus in self.estimates else None,
+                    "expected_saturation_clients": self.saturation(gpus),
                 }
                 for gpus in self.gpus
             ],
@@ -132,12 +146,12 @@ class Scaling:
                 if flat is None
                 else f"from {flat:.0f} clients on the module takes a tenth longer"
             )
-            if gpus in self.estimates:
-                said += f" (the model: the GPUs are full from {self.estimates[gpus].saturation:.0f} on)"
+            if (full := self.saturation(gpus)) is not None:
+                said += f" (the model: the servers are full from {full:.0f} on)"
             lines.append(where + said + ("" if top is None else f"; saturated at {top:.4g} events/s"))
-        if full := self.full():
+        if busy := self.full():
             lines.append(
-                f"note: {', '.join(str(point.clients) for point in full)} clients found this machine's cores full: "
+                f"note: {', '.join(str(point.clients) for point in busy)} clients found this machine's cores full: "
                 "their figures are more the machine's than the servers'"
             )
         lines += [f"note: {note}" for note in self.notes]

@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +16,11 @@ from eventbraid.address import names_servers
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault
 from eventbraid.job import Job, Mode
 from eventbraid.loading import load_job
-from eventbraid.studies.model import Estimate, Inputs, plan
+from eventbraid.studies.model import read_report
 from eventbraid.studies.scale.crowd import run_clients
 from eventbraid.studies.scale.folder import Folder
 from eventbraid.studies.scale.point import Point, point_of
-from eventbraid.studies.scale.scaling import Scaling
+from eventbraid.studies.scale.scaling import One, Scaling
 
 __all__ = ["DEVICE", "scale", "scale_async"]
 
@@ -118,10 +117,9 @@ async def scale_async(
                     told(len(points), len(kinds) * len(numbers), kept[0])
     except asyncio.CancelledError:
         interrupted = True
-    estimates, more = _estimates(folder, points)
-    return Scaling(
-        job.name, mode, 1 if mode == "blocking" else job.streams, tuple(points), estimates, (*notes, *more), interrupted
-    )
+    in_flight = 1 if mode == "blocking" else job.streams
+    one, more = _one(folder, points, in_flight)
+    return Scaling(job.name, mode, in_flight, tuple(points), one, (*notes, *more), interrupted)
 
 
 def named(clients: int, gpus: int | None) -> str:
@@ -164,16 +162,16 @@ async def _servers(
         yield [server.address]
 
 
-def _estimates(folder: Folder, points: Sequence[Point]) -> tuple[dict[int | None, Estimate], list[str]]:
-    """The model of each number of GPUs, its parameters from the first point with one client."""
+def _one(folder: Folder, points: Sequence[Point], streams: int) -> tuple[One | None, Sequence[str]]:
+    """The model's parameters, from the first point with one client."""
     first = next((point for point in points if point.clients == 1), None)
     if first is None:
-        return {}, []
+        return None, ()
     try:
-        estimate = plan(Inputs(report=folder.report_file(first.gpus, 1)))
+        measured = read_report(folder.report_file(first.gpus, 1))
     except EventbraidError as error:
-        return {}, [f"no model beside: {error}"]
-    farm = estimate.farm
-    return {point.gpus: replace(estimate, farm=replace(farm, gpus=point.gpus or farm.gpus)) for point in points}, list(
-        estimate.notes
-    )
+        return None, [f"no model beside: {error}"]
+    if not measured.compute:
+        return None, ["no model beside: the servers do not say for how long they computed"]
+    event = 1 / first.events_per_second
+    return One(event, event - first.module_seconds if streams == 1 else None, measured.compute), measured.notes
