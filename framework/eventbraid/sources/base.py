@@ -31,7 +31,7 @@ class Source(Configurable):
     blocking: ClassVar[bool] = True
 
     def _take(self, settings: dict[str, Any]) -> None:
-        for name, output in self.outputs():
+        for name, output in self._declared(Output):  # those of a file or a list may have any name, `count` too
             setattr(self, name, copy.copy(output))
 
     def outputs(self) -> Iterator[tuple[str, Output[Any]]]:
