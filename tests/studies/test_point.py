@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid import ConfigurationError
-from eventbraid.studies.point import MODES, Point, make_points, parse_distances, parse_streams
+from eventbraid.studies.point import MODES, Point, make_points, parse_distances, parse_numbers
 
 
 def test_only_modes_with_several_events_have_a_point_for_each_number_of_them() -> None:
@@ -56,14 +56,14 @@ def test_a_study_of_nothing_is_a_fault() -> None:
 
 
 def test_numbers_and_durations_stand_between_commas() -> None:
-    assert parse_streams("1, 4,16") == (1, 4, 16)
+    assert parse_numbers("1, 4,16", "--streams") == (1, 4, 16)
     assert parse_distances("0ms,12ms,1s") == (0, 0.012, 1)
 
 
 @pytest.mark.parametrize("text", ["", "4,", "four", "1.5", "1;2"])
 def test_other_numbers_of_events_in_flight_are_faults_with_an_example(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--streams: must be whole numbers between commas.*1,4,16"):
-        parse_streams(text)
+        parse_numbers(text, "--streams")
 
 
 @pytest.mark.parametrize("text", ["", "12", "12 km", "0ms,"])

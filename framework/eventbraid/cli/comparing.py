@@ -76,7 +76,7 @@ def compare(
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.point import parse_distances, parse_streams
+    from eventbraid.studies.point import parse_distances, parse_numbers
     from eventbraid.studies.study import Study
 
     if report is not None:
@@ -86,7 +86,7 @@ def compare(
     study = Study(
         job,
         modes=mode or ("blocking", "async"),
-        streams=parse_streams(streams) if streams is not None else None,
+        streams=parse_numbers(streams, "--streams") if streams is not None else None,
         distances=parse_distances(distance) if distance is not None else (),
         bandwidth=parse_bandwidth(bandwidth) if bandwidth is not None else None,
         events=events,

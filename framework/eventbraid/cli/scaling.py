@@ -24,17 +24,8 @@ from eventbraid.cli.options import (
 )
 from eventbraid.cli.showing import console
 from eventbraid.durations import parse_duration
-from eventbraid.errors import ConfigurationError
 
 __all__ = ["scale"]
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    """Whole numbers between commas."""
-    try:
-        return [int(each) for each in text.split(",") if each.strip()]
-    except ValueError:
-        raise ConfigurationError(f"must be whole numbers between commas, as in 1,2,5, not {text!r}", option) from None
 
 
 def scale(
@@ -76,6 +67,7 @@ def scale(
     """
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
     from eventbraid.studies.picture import check
+    from eventbraid.studies.point import parse_numbers
     from eventbraid.studies.scale import scale as measure
     from eventbraid.studies.scale.picture import draw
 
@@ -84,8 +76,8 @@ def scale(
     with _progress() as shown:
         scaling = measure(
             job,
-            _numbers("--clients", clients),
-            gpus=_numbers("--gpus", gpus),
+            parse_numbers(clients, "--clients"),
+            gpus=parse_numbers(gpus, "--gpus") if gpus else (),
             device=device,
             latency=parse_duration(distance),
             bandwidth=None if bandwidth is None else parse_bandwidth(bandwidth),

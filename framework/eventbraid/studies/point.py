@@ -10,7 +10,7 @@ from eventbraid.durations import parse_duration
 from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.job import Mode
 
-__all__ = ["MODES", "Point", "StudyMode", "make_points", "parse_distances", "parse_streams", "shown_seconds"]
+__all__ = ["MODES", "Point", "StudyMode", "make_points", "parse_distances", "parse_numbers", "shown_seconds"]
 
 StudyMode: TypeAlias = Literal["blocking", "local", "threads", "async"]
 """A job's modes; "local" is blocking mode with the models in the job's own process, as where there is no server."""
@@ -87,13 +87,13 @@ def make_points(modes: Sequence[str], streams: Sequence[int], distances: Sequenc
     return tuple(dict.fromkeys(every))
 
 
-def parse_streams(text: str) -> tuple[int, ...]:
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
     """The numbers of "1,4,16"; raises `ConfigurationError` for anything else."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        fault = Fault("--streams", f"must be whole numbers between commas, not {text!r}", "1,4,16 are three points")
-        raise ConfigurationError([fault], "--streams") from None
+        fault = Fault(option, f"must be whole numbers between commas, not {text!r}", "1,4,16 are three points")
+        raise ConfigurationError([fault], option) from None
 
 
 def parse_distances(text: str) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from eventbraid.job import Job
 from eventbraid.plan import Plan
 from eventbraid.studies.point import Point, shown_seconds
 
-__all__ = ["check_servers", "infers", "serving"]
+__all__ = ["check_servers", "infers", "own_server", "serving"]
 
 
 def check_servers(job: Job, plan: Plan, points: Sequence[Point], bandwidth: float | None) -> None:
@@ -74,21 +74,23 @@ async def serving(
         for distance in dict.fromkeys(point.distance for point in points if point.mode != "local"):
             found[distance] = given
             if own:
-                found[distance] = await _start(stack, job, distance, bandwidth, folder, say)
+                found[distance] = await own_server(stack, job, distance, bandwidth, folder, say)
         yield {point: () if point.mode == "local" else found[point.distance] for point in points}
 
 
-async def _start(
+async def own_server(
     stack: contextlib.AsyncExitStack,
     job: Job,
     distance: float | None,
     bandwidth: float | None,
     folder: Path,
     say: Callable[[str], None],
+    device: str = "",
 ) -> Sequence[str]:
+    """An embedded server for a job, as it is to be named, for as long as the stack is open."""
     from eventbraid.serving import EmbeddedServer, known_repositories
 
-    server = EmbeddedServer(known_repositories(job.models), latency=distance or 0.0, bandwidth=bandwidth)
+    server = EmbeddedServer(known_repositories(job.models), latency=distance or 0.0, bandwidth=bandwidth, device=device)
     await stack.enter_async_context(server)
     if distance is None and bandwidth is None:
         say(f"embedded server at {server.address} for all runs")

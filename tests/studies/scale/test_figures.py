@@ -20,7 +20,7 @@ ASKED = {"requests": 4, "split": {"server_queue": 0.002}}
 def result(events: list[tuple[float, float]], module: float = 0.5, inference: Any = None) -> dict[str, Any]:
     """Of a client whose module has each event for so many seconds, at its end."""
     report = {"events": {"read": len(events), "failed": 0}, "inference": inference or {}}
-    return {"report": report, "events": events, "modules": [("m", end - module, end) for _, end in events]}
+    return {"report": report, "events": events, "modules": [(end - module, end) for _, end in events]}
 
 
 def test_rate_and_times_are_of_the_window_in_which_all_clients_run() -> None:

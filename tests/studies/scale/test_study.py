@@ -63,7 +63,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def measure(file: Path, clients: list[int], **settings: Any) -> tuple[Any, list[str]]:
     said: list[str] = []
-    return await scale_async(file, clients, mode="blocking", device=DEVICE, say=said.append, **settings), said
+    settings = {"mode": "blocking", "device": DEVICE, "say": said.append, **settings}
+    return await scale_async(file, clients, **settings), said
 
 
 async def test_a_gpu_that_is_full_gives_all_clients_no_more_than_its_plateau_and_two_give_twice(file: Path) -> None:
@@ -96,7 +97,10 @@ async def test_an_interrupted_study_gives_its_finished_points_and_goes_on_with_t
     assert first.interrupted
     assert [point.clients for point in first.points] == [1]
     whole, said = await measure(file, [1, 2], events=5)
-    assert said == ["2 clients, 1 GPU"]
+    assert said[1:] == ["2 clients, 1 GPU"]
+    assert said[0].startswith("embedded server at 127.0.0.1:")
+    again, said = await measure(file, [1, 2], events=5)
+    assert (again.points, said) == (whole.points, [])
     assert whole.points[:1] == first.points
     assert [point.clients for point in whole.points] == [1, 2]
     assert not whole.interrupted
@@ -119,6 +123,8 @@ async def test_a_client_that_fails_ends_the_study_with_its_words(
     [
         ([], {}, "names no number of clients"),
         ([0], {}, "--clients: must be numbers from 1 on, not 0"),
+        ([1], {"device": "emulated:v101"}, "v101"),
+        ([1], {"mode": "asinc"}, "there is no mode 'asinc' .did you mean 'async'"),
         ([1], {"gpus": [-1]}, "--gpus: must be numbers from 1 on, not -1"),
         ([1], {"gpus": [1], "servers": ["127.0.0.1:1"]}, "is of a server that this command starts"),
     ],

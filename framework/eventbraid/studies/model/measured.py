@@ -14,7 +14,7 @@ from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.studies.model.checks import MOST
 from eventbraid.studies.model.requests import Requests
 
-__all__ = ["Measured", "read_report"]
+__all__ = ["Measured", "measure", "read_report"]
 
 LARGEST: Final = 1 << 26
 """Bytes of a file; a report has some thousands."""
@@ -121,7 +121,11 @@ class Measured:
 
 def read_report(file: Path) -> Measured:
     """What a report says; raises `ConfigurationError` for what is none, and for one without what is needed."""
-    content = _content(file)
+    return measure(_content(file), file)
+
+
+def measure(content: Any, file: Path) -> Measured:
+    """What the content of a report says, see `read_report`; `file` is what errors name."""
     if isinstance(content, dict) and "points" in content and "differences" in content:
         hint = f"take that of one run: {RUN}"
         raise ConfigurationError([Fault(str(file), "is the result of `eventbraid compare`", hint)], str(file))

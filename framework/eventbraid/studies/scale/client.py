@@ -21,7 +21,6 @@ from eventbraid.errors import EventbraidError
 from eventbraid.event import EventID
 from eventbraid.loading import load_job
 from eventbraid.loops import loop_factory
-from eventbraid.plan import Plan
 from eventbraid.running import Run
 from eventbraid.services import Listener
 from eventbraid.studies.child import redirected
@@ -30,21 +29,17 @@ __all__ = ["Recorder", "main"]
 
 
 class Recorder(Listener):
-    """Keeps when every event began and ended, and for how long each module with external work had it.
+    """Keeps when every event began and ended, and how long modules with external work had it.
 
     Times are of the clock that all processes of a machine share.
     """
 
     def __init__(self) -> None:
-        self._labels: tuple[str, ...] = ()
         self._began: dict[int, float] = {}
         self._acquired: dict[tuple[int, int], float] = {}
         self.events: list[tuple[float, float]] = []
-        self.modules: list[tuple[str, float, float]] = []
-        """Label, beginning of acquire, end of the last step."""
-
-    def job_begins(self, plan: Plan, mode: str, streams: int) -> None:
-        self._labels = plan.labels
+        self.modules: list[tuple[float, float]] = []
+        """Beginning of acquire, end of the last step."""
 
     def event_begins(self, event: EventID, number: int, time: float) -> None:
         self._began[number] = time
@@ -53,7 +48,7 @@ class Recorder(Listener):
         if step == "acquire":
             self._acquired[node, number] = start
         elif step == self.steps_of[node] and (began := self._acquired.pop((node, number), None)) is not None:
-            self.modules.append((self._labels[node], began, stop))
+            self.modules.append((began, stop))
 
     def event_ends(self, event: EventID, number: int, time: float, failed: bool, passed: bool) -> None:
         self.events.append((self._began.pop(number), time))

@@ -59,14 +59,6 @@ class Folder:
         """Write a point, whole or not at all."""
         _write(self._file(point.gpus, point.clients), {"point": asdict(point), "report": dict(report)})
 
-    def report_file(self, gpus: int | None, clients: int) -> Path:
-        """A file with the report alone of a finished point, as `eventbraid run --json` writes one."""
-        found = self.find(gpus, clients)
-        assert found is not None
-        file = self._path / "report.json"
-        _write(file, found[1])
-        return file
-
     def _file(self, gpus: int | None, clients: int) -> Path:
         return self._path / (f"gpus-{gpus}-clients-{clients}.json" if gpus else f"clients-{clients}.json")
 

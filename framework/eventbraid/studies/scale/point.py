@@ -51,7 +51,7 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
             f"a client had fewer than two events while all {len(results)} of them were at work: give them more"
         )
     within = [ended - began for began, ended in events if begin < ended <= end]
-    modules = [stop - start for result in results for _, start, stop in result["modules"] if begin < stop <= end]
+    modules = [stop - start for result in results for start, stop in result["modules"] if begin < stop <= end]
     reports = [result["report"] for result in results]
     return Point(
         clients=len(results),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from eventbraid.studies.model import saturation_ratio, sonic_seconds
 from eventbraid.studies.scale.knee import flat_until, plateau
 from eventbraid.studies.scale.point import Point
+from eventbraid.studies.sentences import milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,10 +127,10 @@ class Scaling:
                 str(point.clients),
                 f"{point.events_per_second:.4g}",
                 _ratio(point.events_per_second, rate),
-                _milliseconds(point.module_seconds),
+                milliseconds(point.module_seconds),
                 _ratio(point.module_seconds, time),
-                _milliseconds(point.module_p95),
-                "" if point.server_queue is None else _milliseconds(point.server_queue),
+                milliseconds(point.module_p95),
+                "" if point.server_queue is None else milliseconds(point.server_queue),
                 "" if point.machine is None else f"{point.machine:.0%}",
             )
         console.print(table)
@@ -158,10 +159,6 @@ class Scaling:
         if self.interrupted:
             lines.append("interrupted: the same command goes on with what is missing")
         return lines
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms" if seconds < 10 else f"{seconds:.1f} s"
 
 
 def _ratio(found: float, expected: float | None) -> str:

@@ -8,25 +8,28 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from eventbraid.address import names_servers
-from eventbraid.errors import ConfigurationError, EventbraidError, Fault
+from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
 from eventbraid.loading import load_job
-from eventbraid.studies.model import read_report
+from eventbraid.plan import make_plan
+from eventbraid.serving.emulation import parse_device
+from eventbraid.studies.model.measured import measure
 from eventbraid.studies.scale.crowd import run_clients
 from eventbraid.studies.scale.folder import Folder
 from eventbraid.studies.scale.point import Point, point_of
 from eventbraid.studies.scale.scaling import One, Scaling
+from eventbraid.studies.servers import infers, own_server
 
 __all__ = ["DEVICE", "scale", "scale_async"]
 
 DEVICE: Final = "emulated:v100"
 Told = Callable[[int, int, Point], None]
-"""Told of each point: how many clients have run of how many, and the point."""
+"""Told of each point: how many are finished, of how many, and the point."""
 
 
 def _say(line: str) -> None:
@@ -84,7 +87,11 @@ async def scale_async(
         settings=settings,
     )
     emulated = bool(gpus or device)
-    _check(job, clients, gpus, emulated or latency > 0 or bandwidth is not None, events)
+    kinds: list[int | None] = [*sorted(set(gpus))] or ([1] if emulated else [None])
+    _check(job, clients, gpus, mode, emulated or latency > 0 or bandwidth is not None)
+    if emulated:
+        parse_device(_emulated(device, kinds[0]))
+    plan = make_plan(job)
     numbers = sorted({1, *clients})
     notes = [] if 1 in clients else ["one client was measured too: its times are the model's parameters"]
     request = {
@@ -98,18 +105,21 @@ async def scale_async(
     }
     said = {**request, "servers": list(servers), "device": device, "latency": latency, "bandwidth": bandwidth}
     folder = Folder(Path(results) if results else Path(f"scale-{Path(job_file).stem}"), said)
-    kinds: list[int | None] = [*sorted(set(gpus))] or ([1] if emulated else [None])
     points: list[Point] = []
     interrupted = False
     try:
         for number in kinds:
             missing = [count for count in numbers if folder.find(number, count) is None]
-            async with _servers(job, servers, device or DEVICE, number if missing else None, latency, bandwidth) as at:
+            async with contextlib.AsyncExitStack() as stack:
+                place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eventbraid-scale-")))
+                at: Sequence[str] = servers
+                if missing and infers(plan) and not names_servers(job.servers, os.environ):
+                    away = latency or None
+                    at = await own_server(stack, job, away, bandwidth, place, say, _emulated(device, number))
                 for count in numbers:
                     if count in missing:
                         say(named(count, number))
-                        with tempfile.TemporaryDirectory(prefix="eventbraid-scale-") as place:
-                            crowd = await run_clients(count, {**request, "servers": at}, Path(place))
+                        crowd = await run_clients(count, {**request, "servers": list(at)}, place / str(count))
                         folder.keep(point_of(crowd.results, number, crowd.machine), crowd.results[0]["report"])
                     kept = folder.find(number, count)
                     assert kept is not None
@@ -128,13 +138,15 @@ def named(clients: int, gpus: int | None) -> str:
     return said if gpus is None else f"{said}, {gpus} GPU{'s' if gpus > 1 else ''}"
 
 
-def _check(job: Job, clients: Sequence[int], gpus: Sequence[int], serves: bool, events: int | None) -> None:
+def _check(job: Job, clients: Sequence[int], gpus: Sequence[int], mode: str, serves: bool) -> None:
     faults = [
         Fault(option, f"must be numbers from 1 on, not {number}")
         for option, numbers in (("--clients", clients), ("--gpus", gpus))
         for number in numbers
         if number < 1
     ]
+    if mode not in get_args(Mode):
+        faults.append(Fault("--mode", f"there is no mode {mode!r}", nearest(mode, get_args(Mode))))
     if not clients:
         faults.append(Fault("--clients", "names no number of clients", "--clients 1,2,5,10"))
     if serves and names_servers(job.servers, os.environ):
@@ -145,21 +157,10 @@ def _check(job: Job, clients: Sequence[int], gpus: Sequence[int], serves: bool, 
         raise ConfigurationError(faults, "scale")
 
 
-@contextlib.asynccontextmanager
-async def _servers(
-    job: Job, given: Sequence[str], device: str, gpus: int | None, latency: float, bandwidth: float | None
-) -> AsyncGenerator[list[str]]:
-    """The servers that are named, or an embedded one with so many GPUs, or of this machine's CPU."""
-    if names_servers(job.servers, os.environ):
-        yield list(given)
-        return
-    from eventbraid.serving import EmbeddedServer, known_repositories
-
-    emulated = "" if gpus is None else f"{device}{',' if ':' in device else ':'}gpus={gpus}"
-    async with EmbeddedServer(
-        known_repositories(job.models), device=emulated, latency=latency, bandwidth=bandwidth
-    ) as server:
-        yield [server.address]
+def _emulated(device: str, gpus: int | None) -> str:
+    """The device of a server with so many GPUs; empty where it is this machine's CPU."""
+    given = device or DEVICE
+    return "" if gpus is None else f"{given}{',' if ':' in given else ':'}gpus={gpus}"
 
 
 def _one(folder: Folder, points: Sequence[Point], streams: int) -> tuple[One | None, Sequence[str]]:
@@ -168,7 +169,9 @@ def _one(folder: Folder, points: Sequence[Point], streams: int) -> tuple[One | N
     if first is None:
         return None, ()
     try:
-        measured = read_report(folder.report_file(first.gpus, 1))
+        kept = folder.find(first.gpus, 1)
+        assert kept is not None
+        measured = measure(kept[1], Path("the report of one client"))
     except EventbraidError as error:
         return None, [f"no model beside: {error}"]
     if not measured.compute:
