@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import Event, Filter, Input, Output, Parameter, Producer
+from eventbraid.errors import DataError
 from eventbraid_modules.collisions import Particles
 from eventbraid_modules.deepcalo.electrons import Electrons
 from eventbraid_modules.deepcalo.geometry import ETA_MAX
@@ -19,8 +20,15 @@ SHOWERING: Final = (-11, 11, 22)
 
 
 def candidates(particles: Particles, pt: float, most: int) -> Electrons:
-    """At most so many electrons and photons within the barrel and above `pt` GeV, the hardest first."""
-    showering = np.isin(particles.pdg, SHOWERING) & (particles.pt > pt) & (np.abs(particles.eta) < ETA_MAX)
+    """At most so many electrons and photons within the barrel and above `pt` GeV, the hardest first.
+
+    Raises `DataError` for one whose transverse momentum or pseudorapidity is no number.
+    """
+    kind = np.isin(particles.pdg, SHOWERING)
+    if (bad := np.flatnonzero(kind & np.isnan(particles.pt + particles.eta))).size:
+        each = int(bad[0])
+        raise DataError(f"particle {each} has pt {particles.pt[each]:g} and eta {particles.eta[each]:g}")
+    showering = kind & (particles.pt > pt) & (np.abs(particles.eta) < ETA_MAX)
     found = np.flatnonzero(showering)
     hardest = found[np.argsort(-particles.pt[found], kind="stable")][:most]
     return Electrons(particles.energy[hardest], particles.eta[hardest], particles.phi[hardest])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import Event, Input, Output, Parameter, Producer
-from eventbraid.errors import need_extra
+from eventbraid_modules.clustering import fastjet
 from eventbraid_modules.hlt.towers import Towers
 
 __all__ = ["JetFinder", "Jets", "anti_kt", "find_jets"]
@@ -28,27 +28,20 @@ class Jets:
     """GeV."""
 
 
-def _fastjet() -> Any:
-    """FastJet's own classes, without its banner: those of the package take awkward arrays and check every argument."""
-    fastjet: Any = need_extra("fastjet._swig", "physics", "finding jets")
-    fastjet.ClusterSequence.set_fastjet_banner_stream(None)
-    return fastjet
-
-
 def anti_kt(radius: float) -> Any:
     """FastJet's definition of the anti-kt algorithm."""
-    fastjet = _fastjet()
-    return fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    library = fastjet()
+    return library.JetDefinition(library.antikt_algorithm, radius)
 
 
 def find_jets(towers: Towers, definition: Any, pt_min: float) -> Jets:
     """The jets above `pt_min` GeV of massless towers."""
-    fastjet = _fastjet()
+    library = fastjet()
     eta, phi, energy = (array.astype(np.float64) for array in (towers.eta, towers.phi, towers.energy))
     pt = energy / np.cosh(eta)
     momenta = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), energy], axis=1).tolist()
-    sequence = fastjet.ClusterSequence([fastjet.PseudoJet(*momentum) for momentum in momenta], definition)
-    found = fastjet.sorted_by_pt(sequence.inclusive_jets(pt_min))
+    sequence = library.ClusterSequence([library.PseudoJet(*momentum) for momentum in momenta], definition)
+    found = library.sorted_by_pt(sequence.inclusive_jets(pt_min))
     table = np.array([(jet.pt(), jet.eta(), jet.phi(), jet.m()) for jet in found], np.float64).reshape(-1, 4)
     return Jets(*(np.ascontiguousarray(column) for column in table.T))
 

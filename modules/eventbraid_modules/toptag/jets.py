@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import Event, Input, Output, Parameter, Producer
+from eventbraid_modules.clustering import cluster, fastjet, momenta
 from eventbraid_modules.collisions import Particles
-from eventbraid_modules.toptag.clustering import cluster, fastjet, momenta
 
 __all__ = ["ETA_MAX", "PT_MIN", "RADIUS", "FatJetFinder", "FatJets", "find_fat_jets"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventbraid import Event, Input, Output, Parameter, Producer
-from eventbraid_modules.toptag.clustering import cluster, fastjet, momenta
+from eventbraid_modules.clustering import cluster, fastjet, momenta
 from eventbraid_modules.toptag.jets import RADIUS, FatJets
 from eventbraid_modules.toptag.scores import TopScores
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid import Job
+from eventbraid.errors import DataError
 from eventbraid.testing import ListOutput, ListSource
 from eventbraid_modules.collisions import Particles
 from eventbraid_modules.deepcalo import ElectronCandidates, ElectronFilter
@@ -45,6 +46,12 @@ def test_no_more_are_taken_than_wanted_and_none_that_is_left_is_harder(
     found = candidates(given, 15, most)
     fit = np.isin(given.pdg, (11, -11, 22)) & (given.pt > 15) & (np.abs(given.eta) < ETA_MAX)
     assert sorted(given.pt[fit], reverse=True)[:most] == given.pt[found.phi.astype(int)].tolist()
+
+
+def test_an_electron_without_a_momentum_is_named() -> None:
+    with pytest.raises(DataError, match=r"particle 1 has pt nan and eta 0\.5"):
+        candidates(particles((20, 0.1, 11), (float("nan"), 0.5, 22)), 15, 5)
+    assert len(candidates(particles((20, 0.1, 11), (float("nan"), 0.5, 211)), 15, 5)) == 1  # a pion is none of it
 
 
 async def test_events_pass_with_enough_electrons_and_one_without_particles_has_none() -> None:

@@ -17,9 +17,9 @@ from handmade import of_rows
 from eventbraid import Job, ModuleError
 from eventbraid.errors import DataError
 from eventbraid.testing import ListOutput, ListSource
+from eventbraid_modules.clustering import momenta
 from eventbraid_modules.collisions.generation import Collision
 from eventbraid_modules.toptag import FatJetFinder, JetImageMaker
-from eventbraid_modules.toptag.clustering import momenta
 from eventbraid_modules.toptag.jets import find_fat_jets
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 from handmade import of_rows
 
+from eventbraid_modules.clustering import momenta
 from eventbraid_modules.collisions.generation import Collision
-from eventbraid_modules.toptag.clustering import momenta
 from eventbraid_modules.toptag.jets import find_fat_jets
 from eventbraid_modules.toptag.performance import holds_top
 from eventbraid_modules.toptag.shape import shape_scores, shapes, soft_drop_mass, subjettiness

@@ -14,7 +14,10 @@ __all__ = ["cluster", "fastjet", "momenta"]
 
 
 def fastjet() -> Any:
-    """FastJet's own classes, without its banner; raises `MissingExtra`."""
+    """FastJet's own classes, without its banner: those of the package take awkward arrays and check every argument.
+
+    Raises `MissingExtra`.
+    """
     library: Any = need_extra("fastjet._swig", "physics", "finding jets")
     library.ClusterSequence.set_fastjet_banner_stream(None)
     return library
