@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
@@ -88,3 +90,17 @@ def test_bytes_that_are_no_text_are_the_error_of_their_request_alone(call: Call)
     good, bad = call("wide", [wide("ö".encode()), wide(b"\xff")], "")
     assert good.outputs["same"].tolist() == [["ö"]]
     assert "the model failed" in str(bad.error)
+
+
+def test_threads_do_not_spin_while_no_request_is_there(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[onnxruntime.InferenceSession] = []
+    load = onnxruntime.InferenceSession
+
+    def keep(*args: Any, **options: Any) -> onnxruntime.InferenceSession:
+        loaded.append(load(*args, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", keep)
+    call("sum", [rows(1)], "")
+    (session,) = loaded
+    assert session.get_session_options().get_session_config_entry("session.intra_op.allow_spinning") == "0"
