@@ -76,11 +76,11 @@ def compare(
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.point import parse_distances, parse_numbers
-    from eventbraid.studies.study import Study
+    from eventbraid.studies.comparison.point import parse_distances, parse_numbers
+    from eventbraid.studies.comparison.study import Study
 
     if report is not None:
-        from eventbraid.studies.page import check
+        from eventbraid.studies.comparison.views.page import check
 
         check()
     study = Study(
@@ -115,7 +115,7 @@ def _show(study: Study, comparison: Comparison, report: Path | None, json: Path 
     comparison.render(console(markup=True))
     write_json(comparison.to_dict(), json)
     if report is not None:
-        from eventbraid.studies.page import page
+        from eventbraid.studies.comparison.views.page import page
 
         write_text(page(comparison, study.window), report)
         console().print(f"report: {report}")

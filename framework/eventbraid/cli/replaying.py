@@ -29,9 +29,9 @@ def replay(
     json: Json = None,
 ) -> None:
     """Play the data flow of another framework's job with stand-ins that burn CPU; show what braiding would give it."""
-    from eventbraid.studies.dataflow import read_dataflow, read_times
-    from eventbraid.studies.offload import Offload
-    from eventbraid.studies.replay import replay as measure
+    from eventbraid.studies.replay.dataflow import read_dataflow, read_times
+    from eventbraid.studies.replay.offload import Offload
+    from eventbraid.studies.replay.replay import replay as measure
 
     moved = Offload.parse(offload, choose, seed) if offload is not None else None
     dataflow, seconds = read_dataflow(graph), read_times(times)

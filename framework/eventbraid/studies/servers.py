@@ -12,7 +12,7 @@ from eventbraid.address import names_servers
 from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.job import Job
 from eventbraid.plan import Plan
-from eventbraid.studies.point import Point, shown_seconds
+from eventbraid.studies.comparison.point import Point, shown_seconds
 
 __all__ = ["check_servers", "infers", "own_server", "serving"]
 
