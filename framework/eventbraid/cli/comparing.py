@@ -17,6 +17,8 @@ from eventbraid.cli.options import (
     Servers,
     Settings,
     parse_accelerators,
+    parse_distances,
+    parse_numbers,
     parse_settings,
     writable,
     write_json,
@@ -76,7 +78,6 @@ def compare(
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.comparison.point import parse_distances, parse_numbers
     from eventbraid.studies.comparison.study import Study
 
     if report is not None:

@@ -112,10 +112,10 @@ def plan(
     """
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
     from eventbraid.serving.emulation import parse_device
-    from eventbraid.studies.comparison.views.picture import check
     from eventbraid.studies.model import Inputs
     from eventbraid.studies.model import plan as make_plan
     from eventbraid.studies.model.picture import draw
+    from eventbraid.studies.picture import check
 
     texts = Texts()
     other_seconds = texts.read("--other", other, parse_duration)

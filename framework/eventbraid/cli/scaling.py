@@ -19,6 +19,7 @@ from eventbraid.cli.options import (
     Settings,
     Streams,
     parse_accelerators,
+    parse_numbers,
     parse_settings,
     write_json,
 )
@@ -66,8 +67,7 @@ def scale(
     eventbraid scale job.py --clients 1,2,5 --server gpu1:8001
     """
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.comparison.point import parse_numbers
-    from eventbraid.studies.comparison.views.picture import check
+    from eventbraid.studies.picture import check
     from eventbraid.studies.scale import scale as measure
     from eventbraid.studies.scale.picture import draw
 

@@ -6,7 +6,6 @@ from eventbraid.studies.comparison import (
     Figures,
     Measurement,
     Point,
-    Spread,
     Step,
     Study,
     StudyOptions,
@@ -14,6 +13,7 @@ from eventbraid.studies.comparison import (
     compare_async,
 )
 from eventbraid.studies.replay import Algorithm, Dataflow, Offload, Replay, read_dataflow, read_times, replay
+from eventbraid.studies.spread import Spread
 
 __all__ = [
     "Algorithm",

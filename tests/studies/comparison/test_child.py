@@ -11,11 +11,9 @@ from typing import Any
 import pyarrow.parquet as parquet
 import pytest
 
-from eventbraid import EventID, Job, PathResult, PathState
-from eventbraid.outputs import ParquetOutput, Row
-from eventbraid.sources import EmptySource
-from eventbraid.studies.comparison.child import Decisions, Recorder, main, measure, redirected
-from eventbraid.testing import ListOutput
+from eventbraid import EventID, PathResult, PathState
+from eventbraid.outputs import Row
+from eventbraid.studies.comparison.child import Decisions, Recorder, main, measure
 
 
 @pytest.fixture
@@ -57,15 +55,6 @@ def test_a_fault_of_the_job_is_the_result(request_of: dict[str, Any], monkeypatc
     result = json.loads(Path(request["result"]).read_text())
     assert "did you mean 'events'?" in result["error"]
     assert result["exit_code"] == 2
-
-
-def test_outputs_of_the_same_name_go_to_different_files(tmp_path: Path) -> None:
-    outputs = [ParquetOutput("a/x.parquet", keep=["p"]), ParquetOutput("b/x.parquet"), ListOutput(select=["q"])]
-    job = Job("test", source=EmptySource(), modules={}, outputs=outputs)
-    others, files = redirected(job, tmp_path)
-    assert list(files) == ["x.parquet", "x.parquet (2)", "ListOutput.parquet"]
-    assert len(set(files.values())) == 3
-    assert [(other.keep, other.select) for other in others] == [(("p",), ()), ((), ()), ((), ("q",))]
 
 
 def test_a_decision_says_how_a_path_ended_and_by_which_module() -> None:

@@ -12,8 +12,7 @@ import pytest
 from rich.console import Console
 
 from eventbraid import ConfigurationError, EventbraidError
-from eventbraid.studies import Comparison, Point, Spread, Study, compare, compare_async
-from eventbraid.studies.comparison.figures import quantile
+from eventbraid.studies import Comparison, Point, Study, compare, compare_async
 
 JOB = """
 import asyncio
@@ -215,15 +214,6 @@ async def test_cancelling_ends_the_running_process(calling_file: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await gone.wait()
-
-
-def test_a_spread_is_median_and_extremes() -> None:
-    assert Spread.of([3, 1, 2]) == Spread(2, 1, 3)
-
-
-def test_a_quantile_is_one_of_the_values() -> None:
-    assert [quantile([1, 2, 3, 4], fraction) for fraction in (0, 0.5, 0.95, 1)] == [1, 3, 4, 4]
-    assert quantile([], 0.5) == 0
 
 
 def test_both_modes_take_the_same_case_of_a_switch_and_draw_the_same_numbers(job_file: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventbraid import ConfigurationError
-from eventbraid.studies.comparison.point import MODES, Point, make_points, parse_distances, parse_numbers
+from eventbraid.studies.comparison.point import MODES, Point, make_points
 
 
 def test_only_modes_with_several_events_have_a_point_for_each_number_of_them() -> None:
@@ -53,23 +53,6 @@ def test_every_fault_of_the_points_is_told_at_once() -> None:
 def test_a_study_of_nothing_is_a_fault() -> None:
     with pytest.raises(ConfigurationError, match="--mode: names nothing"):
         make_points([], [1])
-
-
-def test_numbers_and_durations_stand_between_commas() -> None:
-    assert parse_numbers("1, 4,16", "--streams") == (1, 4, 16)
-    assert parse_distances("0ms,12ms,1s") == (0, 0.012, 1)
-
-
-@pytest.mark.parametrize("text", ["", "4,", "four", "1.5", "1;2"])
-def test_other_numbers_of_events_in_flight_are_faults_with_an_example(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"--streams: must be whole numbers between commas.*1,4,16"):
-        parse_numbers(text, "--streams")
-
-
-@pytest.mark.parametrize("text", ["", "12", "12 km", "0ms,"])
-def test_other_distances_are_faults_that_say_what_is_expected(text: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"--distance: .* is no duration: expected a number with ns, us, ms"):
-        parse_distances(text)
 
 
 def test_a_point_is_named_by_what_sets_it_apart() -> None:

@@ -13,7 +13,6 @@ from networks import make_repository
 from eventbraid import ConfigurationError
 from eventbraid.serving import EmbeddedServer
 from eventbraid.studies import Comparison, Point, Study, compare, compare_async
-from eventbraid.studies.servers import shown_bandwidth
 
 JOB = """
 import numpy as np
@@ -149,7 +148,3 @@ def test_a_job_that_asks_no_model_has_no_distance_and_no_local_mode(job_file: Pa
 def test_a_bandwidth_that_lets_nothing_through_is_a_fault(job_file: Path, bandwidth: float) -> None:
     with pytest.raises(ConfigurationError, match="--bandwidth: must be at least 1 bit a second"):
         Study(job_file, bandwidth=bandwidth, picture=None)
-
-
-def test_bandwidths_are_shown_as_they_are_written() -> None:
-    assert [shown_bandwidth(bits) for bits in (1e9, 2.5e6, 8e3, 5)] == ["1 Gbps", "2.5 Mbps", "8 kbps", "5 bps"]

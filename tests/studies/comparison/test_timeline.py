@@ -12,8 +12,9 @@ from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.measurement import Measurement, Step, Window
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.study import window_of
-from eventbraid.studies.comparison.views.picture import check, colours_of, draw
+from eventbraid.studies.comparison.views.picture import colours_of, draw
 from eventbraid.studies.comparison.views.timeline import Bar, bars, covered, panels
+from eventbraid.studies.picture import check
 
 BLOCKING = [
     step

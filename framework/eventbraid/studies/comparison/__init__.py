@@ -2,7 +2,7 @@
 
 from eventbraid.studies.comparison.compare import compare, compare_async
 from eventbraid.studies.comparison.comparison import Comparison
-from eventbraid.studies.comparison.figures import Figures, Spread
+from eventbraid.studies.comparison.figures import Figures
 from eventbraid.studies.comparison.measurement import Measurement, Step
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.sameness import Difference
@@ -14,7 +14,6 @@ __all__ = [
     "Figures",
     "Measurement",
     "Point",
-    "Spread",
     "Step",
     "Study",
     "StudyOptions",

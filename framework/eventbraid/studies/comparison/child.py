@@ -14,14 +14,14 @@ from typing import Any
 
 from eventbraid.errors import EventbraidError
 from eventbraid.event import EventID
-from eventbraid.job import Job
 from eventbraid.loading import load_job
-from eventbraid.outputs import OutputModule, ParquetOutput, Row
+from eventbraid.outputs import OutputModule, Row
 from eventbraid.plan import Plan
 from eventbraid.services import Listener
 from eventbraid.studies.comparison.measurement import Step
+from eventbraid.studies.outputs import redirected
 
-__all__ = ["Decisions", "Recorder", "main", "measure", "redirected"]
+__all__ = ["Decisions", "Recorder", "main", "measure"]
 
 
 class Recorder(Listener):
@@ -63,25 +63,6 @@ class Decisions(OutputModule):
         for row in rows:
             ends = (f"{end.state.value} by {end.decided_by}".removesuffix(" by ") for end in row.path_results.values())
             self.found.append((str(row.id), *ends))
-
-
-def redirected(job: Job, folder: Path) -> tuple[list[OutputModule], dict[str, Path]]:
-    """The job's outputs, each writing a file below `folder`, and these files by name.
-
-    An output that writes no file, or cannot be sent to another one, is replaced by a ParquetOutput of the
-    same products, so that they can be compared.
-    """
-    outputs: list[OutputModule] = []
-    files: dict[str, Path] = {}
-    for number, output in enumerate(job.outputs, start=1):
-        if isinstance(output, ParquetOutput):
-            name, other = output.path.name, output.to(folder / str(number) / output.path.name)
-        else:
-            name = f"{type(output).__name__}.parquet"
-            other = ParquetOutput(folder / str(number) / name, keep=output.keep, select=output.select)
-        outputs.append(other)
-        files[name if name not in files else f"{name} ({number})"] = other.path
-    return outputs, files
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:

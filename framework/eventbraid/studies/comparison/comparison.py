@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from eventbraid.studies.comparison.bounds import Bounds
 from eventbraid.studies.comparison.eventtime import crowding, event_time, module_times
-from eventbraid.studies.comparison.figures import Figures, Spread, figures, ratios
+from eventbraid.studies.comparison.figures import Figures, figures, ratios
 from eventbraid.studies.comparison.load import Load, loads, plateau, saturation
 from eventbraid.studies.comparison.measurement import Measurement
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.sameness import Difference
+from eventbraid.studies.spread import Spread
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,22 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eventbraid.studies.comparison.measurement import Measurement
+from eventbraid.studies.spread import Spread, quantile
 
-__all__ = ["Figures", "Spread", "figures", "quantile", "ratios"]
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of some values and their extremes."""
-
-    median: float
-    least: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Of at least one value."""
-        return cls(statistics.median(values), min(values), max(values))
+__all__ = ["Figures", "figures", "ratios"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +41,6 @@ def figures(runs: Sequence[Measurement], bound: float) -> Figures:
         in_flight=statistics.median(run.in_flight for run in runs),
         of_bound=rate.median / bound if bound else 0.0,
     )
-
-
-def quantile(ordered: Sequence[float], fraction: float) -> float:
-    """The value below which that fraction of the ordered values lies; 0 of none."""
-    return ordered[min(int(len(ordered) * fraction), len(ordered) - 1)] if ordered else 0.0
 
 
 def ratios(runs: Sequence[Measurement], reference: Sequence[Measurement]) -> Spread | None:

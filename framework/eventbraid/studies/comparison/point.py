@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from eventbraid.durations import parse_duration
 from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.job import Mode
+from eventbraid.studies.units import shown_seconds
 
-__all__ = ["MODES", "Point", "StudyMode", "make_points", "parse_distances", "parse_numbers", "shown_seconds"]
+__all__ = ["MODES", "Point", "StudyMode", "make_points"]
 
 StudyMode: TypeAlias = Literal["blocking", "local", "threads", "async"]
 """A job's modes; "local" is blocking mode with the models in the job's own process, as where there is no server."""
@@ -85,25 +85,3 @@ def make_points(modes: Sequence[str], streams: Sequence[int], distances: Sequenc
         for number in sorted(set(streams))
     )
     return tuple(dict.fromkeys(every))
-
-
-def parse_numbers(text: str, option: str) -> tuple[int, ...]:
-    """The numbers of "1,4,16"; raises `ConfigurationError` for anything else."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        fault = Fault(option, f"must be whole numbers between commas, not {text!r}", "1,4,16 are three points")
-        raise ConfigurationError([fault], option) from None
-
-
-def parse_distances(text: str) -> tuple[float, ...]:
-    """The seconds of "0ms,12ms,100ms"; raises `ConfigurationError` for anything else."""
-    try:
-        return tuple(parse_duration(part) for part in text.split(","))
-    except ConfigurationError as error:
-        raise ConfigurationError([Fault("--distance", fault.what) for fault in error.faults], "--distance") from None
-
-
-def shown_seconds(seconds: float) -> str:
-    """Seconds for people: 0 ms, 12 ms, 1.5 s."""
-    return f"{1e3 * seconds:.4g} ms" if seconds < 1 else f"{seconds:.4g} s"

@@ -23,7 +23,7 @@ from eventbraid.studies.comparison.measurement import Measurement, Window
 from eventbraid.studies.comparison.point import Point, make_points
 from eventbraid.studies.comparison.process import run_once
 from eventbraid.studies.comparison.sameness import Difference, differences
-from eventbraid.studies.servers import check_servers, serving
+from eventbraid.studies.comparison.servers import check_servers, serving
 
 __all__ = ["Study", "StudyOptions", "window_of"]
 
@@ -209,7 +209,8 @@ def _setting() -> dict[str, str]:
 
 def _drawing(picture: Path) -> Callable[[Comparison, Window], None]:
     """What draws the picture; what stands against it is said before anything runs."""
-    from eventbraid.studies.comparison.views.picture import check, draw
+    from eventbraid.studies.comparison.views.picture import draw
+    from eventbraid.studies.picture import check
 
     check(picture)
     return lambda comparison, window: draw(comparison, window, picture)

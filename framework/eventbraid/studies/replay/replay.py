@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
-from eventbraid.studies.comparison.figures import Spread
 from eventbraid.studies.replay.called import called_per_second
 from eventbraid.studies.replay.dataflow import Dataflow
 from eventbraid.studies.replay.offload import Offload
 from eventbraid.studies.replay.standins import Work, burns_per_second, make_job, make_works, steps_per_second
+from eventbraid.studies.spread import Spread
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,9 +9,11 @@ from typing import Any, Final
 from eventbraid.errors import need_extra
 from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.eventtime import event_time
-from eventbraid.studies.comparison.figures import Figures, Spread
-from eventbraid.studies.comparison.point import Point, shown_seconds
+from eventbraid.studies.comparison.figures import Figures
+from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.views.picture import COLOURS, FAINT, INK
+from eventbraid.studies.spread import Spread
+from eventbraid.studies.units import shown_seconds
 
 __all__ = ["Line", "draw_efficiency", "draw_throughput", "draw_times", "lines"]
 

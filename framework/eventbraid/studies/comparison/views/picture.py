@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from eventbraid.errors import DataError, need_extra
+from eventbraid.errors import need_extra
 from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.measurement import Window
-from eventbraid.studies.comparison.point import Point, shown_seconds
+from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.views.timeline import Bar, Kind, Panel, panels
+from eventbraid.studies.picture import save
+from eventbraid.studies.units import shown_seconds
 
-__all__ = ["COLOURS", "FAINT", "INK", "check", "colours_of", "draw", "figure_of", "title_of"]
+__all__ = ["COLOURS", "FAINT", "INK", "colours_of", "draw", "figure_of", "title_of"]
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B5EA7", "#8C6D46")
 OTHERS: Final = "#9AA0A6"
@@ -31,24 +33,11 @@ def colours_of(shown: Sequence[Panel]) -> Mapping[str, str]:
     return dict(zip(main, COLOURS, strict=False))
 
 
-def check(picture: Path) -> None:
-    """Raise now what `draw` would raise after minutes."""
-    need_extra("matplotlib.figure", "plots", "the picture")
-    if picture.suffix not in (".png", ".pdf", ".svg"):
-        raise DataError(f"cannot write {picture}: a picture ends with .png, .pdf or .svg")
-    if picture.is_dir() or not picture.absolute().parent.is_dir():
-        raise DataError(f"cannot write {picture}: there is no such folder, or it is one")
-
-
 def draw(comparison: Comparison, window: Window, picture: Path) -> None:
     """Draw the last pair of runs to a file; nothing where there are no two modes to be seen."""
     figure = figure_of(comparison, window)
-    if figure is None:
-        return
-    try:
-        figure.savefig(picture, dpi=160)
-    except OSError as error:
-        raise DataError(f"cannot write {picture}: {error.strerror or error}") from error
+    if figure is not None:
+        save(figure, picture)
 
 
 def figure_of(comparison: Comparison, window: Window) -> Any:

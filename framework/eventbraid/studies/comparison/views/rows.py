@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.eventtime import event_time, module_times
-from eventbraid.studies.comparison.figures import Spread
-from eventbraid.studies.comparison.point import Point, shown_seconds
-from eventbraid.studies.comparison.views.sentences import milliseconds, number
+from eventbraid.studies.comparison.point import Point
+from eventbraid.studies.spread import Spread
+from eventbraid.studies.units import milliseconds, number, shown_seconds
 
 __all__ = ["Cell", "Rows", "module_rows", "point_rows", "server_rows", "time_rows"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from eventbraid.studies.comparison.bounds import Bounds
 from eventbraid.studies.comparison.comparison import Comparison
-from eventbraid.studies.comparison.point import Point, shown_seconds
-from eventbraid.studies.servers import shown_bandwidth
+from eventbraid.studies.comparison.point import Point
+from eventbraid.studies.units import milliseconds, number, shown_bandwidth, shown_seconds
 
-__all__ = ["bounds", "gains", "heading", "incompleteness", "milliseconds", "number", "sameness", "warnings"]
+__all__ = ["bounds", "gains", "heading", "incompleteness", "sameness", "warnings"]
 
 
 def heading(comparison: Comparison) -> str:
@@ -92,13 +92,3 @@ def incompleteness(comparison: Comparison) -> str:
         return ""
     ended = sum(len(runs) for runs in comparison.runs.values())
     return f"not complete: {ended} of {comparison.repeats * len(comparison.points)} runs had ended"
-
-
-def number(value: float) -> str:
-    """A rate for people."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def milliseconds(seconds: float) -> str:
-    """A duration for people."""
-    return f"{1000 * seconds:.1f} ms" if seconds < 10 else f"{seconds:.1f} s"
