@@ -78,7 +78,7 @@ def compare(
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.comparison.study import Study
+    from eventbraid.studies import Study
 
     if report is not None:
         from eventbraid.studies.comparison.views.page import check
@@ -113,7 +113,9 @@ def compare(
 
 def _show(study: Study, comparison: Comparison, report: Path | None, json: Path | None) -> None:
     """On the terminal and in every file that was asked for."""
-    comparison.render(console(markup=True))
+    from eventbraid.studies.comparison import render
+
+    render(comparison, console(markup=True))
     write_json(comparison.to_dict(), json)
     if report is not None:
         from eventbraid.studies.comparison.views.page import page

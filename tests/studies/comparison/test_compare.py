@@ -13,6 +13,7 @@ from rich.console import Console
 
 from eventbraid import ConfigurationError, EventbraidError
 from eventbraid.studies import Comparison, Point, Study, compare, compare_async
+from eventbraid.studies.comparison import render
 
 JOB = """
 import asyncio
@@ -85,7 +86,7 @@ def job_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rendered(comparison: Comparison) -> str:
     console = Console(file=io.StringIO(), width=120)
-    comparison.render(console)
+    render(comparison, console)
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measured import asked, comparison_of, run_of
 
 from eventbraid.studies import Difference, Point, Spread
+from eventbraid.studies.comparison import render
 from eventbraid.studies.comparison.bounds import events_needed
 from eventbraid.studies.comparison.views.sentences import bounds, gains, sameness
 
@@ -118,7 +119,7 @@ def test_the_terminal_shows_points_times_bounds_and_saturated_servers() -> None:
     models = [asked(compute=0.019, queue=0.03)]
     study = comparison_of(run_of(Point("blocking")), run_of(Point("async", 64), models=models))
     file = io.StringIO()
-    study.render(Console(file=file, width=120))
+    render(study, Console(file=file, width=120))
     text = file.getvalue()
     for said in (
         "events/s",
@@ -132,7 +133,7 @@ def test_the_terminal_shows_points_times_bounds_and_saturated_servers() -> None:
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
     difference = Difference("[red].parquet", "[/]", "1:1:1", "1", "2", "async", "blocking")
     file = io.StringIO()
-    comparison_of(run_of(NEAR), run_of(NEAR_4), differences=(difference,)).render(Console(file=file, width=120))
+    render(comparison_of(run_of(NEAR), run_of(NEAR_4), differences=(difference,)), Console(file=file, width=120))
     assert "[red].parquet, column [/], event 1:1:1: 1 in blocking, 2 in async" in file.getvalue()
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from eventbraid import ConfigurationError
 from eventbraid.studies import Offload, Replay, read_dataflow, read_times, replay
+from eventbraid.studies.replay import render
 
 sys.path.insert(0, str(Path(__file__).parent))
 from flows import SMALL
@@ -27,7 +28,7 @@ def quiet(line: str) -> None:
 
 def rendered(found: Replay) -> str:
     console = Console(file=io.StringIO(), width=100)
-    found.render(console)
+    render(found, console)
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()

@@ -7,6 +7,7 @@ from eventbraid.studies.comparison.measurement import Measurement, Step
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.sameness import Difference
 from eventbraid.studies.comparison.study import Study, StudyOptions
+from eventbraid.studies.comparison.views.table import render
 
 __all__ = [
     "Comparison",
@@ -19,4 +20,5 @@ __all__ = [
     "StudyOptions",
     "compare",
     "compare_async",
+    "render",
 ]

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventbraid.studies.comparison.bounds import Bounds
 from eventbraid.studies.comparison.eventtime import crowding, event_time, module_times
@@ -16,9 +16,6 @@ from eventbraid.studies.comparison.measurement import Measurement
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.sameness import Difference
 from eventbraid.studies.spread import Spread
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["Comparison"]
 
@@ -144,12 +141,6 @@ class Comparison:
             server = plateau(every[point] for point in here)
             found.append(Bounds(distance, self.bound, server, latency, _rate(self.runs[best]), best.streams))
         return tuple(found)
-
-    def render(self, console: Console) -> None:
-        """Print the tables, the gain, the bounds and whether products agree."""
-        from eventbraid.studies.comparison.views.table import render
-
-        render(self, console)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dictionaries, the reports of all runs included."""

@@ -3,5 +3,6 @@
 from eventbraid.studies.replay.dataflow import Algorithm, Dataflow, read_dataflow, read_times
 from eventbraid.studies.replay.offload import Offload
 from eventbraid.studies.replay.replay import Replay, replay
+from eventbraid.studies.replay.table import render
 
-__all__ = ["Algorithm", "Dataflow", "Offload", "Replay", "read_dataflow", "read_times", "replay"]
+__all__ = ["Algorithm", "Dataflow", "Offload", "Replay", "read_dataflow", "read_times", "render", "replay"]

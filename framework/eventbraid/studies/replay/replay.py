@@ -7,7 +7,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
@@ -16,9 +16,6 @@ from eventbraid.studies.replay.dataflow import Dataflow
 from eventbraid.studies.replay.offload import Offload
 from eventbraid.studies.replay.standins import Work, burns_per_second, make_job, make_works, steps_per_second
 from eventbraid.studies.spread import Spread
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["Rate", "Replay", "replay"]
 
@@ -106,39 +103,6 @@ class Replay:
             "figures": {mode: {name: asdict(getattr(self, name)(mode)) for name in figures} for mode in self.rates},
             "rates": {mode: [rate._asdict() for rate in rates] for mode, rates in self.rates.items()},
         }
-
-    def render(self, console: Console) -> None:
-        """Print what was played, the table and the gain."""
-        from rich.table import Table
-
-        rounds = len(next(iter(self.rates.values())))
-        runs = "1 run" if rounds == 1 else f"{rounds} runs"
-        work = f"{1000 * self.cpu_seconds:.2f} ms of CPU and {1000 * self.away_seconds:.2f} ms away"
-        head = f"{self.job}: {self.events} events, {runs} a mode, async with {self.streams} in flight"
-        console.print(head, style="bold", highlight=False, markup=False)
-        console.print(
-            f"an event: {self.algorithms} algorithms, {len(self.away)} of them away, {work} (times x {self.scale:g})",
-            highlight=False,
-        )
-        table = Table()
-        table.add_column("mode", no_wrap=True)
-        for name in ("events/s", "of the bound", "of modules alone", "CPU"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for mode in self.rates:
-            rate, share, cpu = self.events_per_second(mode), self.of_bound(mode), self.cpu_share(mode)
-            called = self.of_called(mode)
-            table.add_row(
-                mode,
-                f"{rate.median:,.1f}\n[dim]{rate.least:,.1f} - {rate.most:,.1f}[/]",
-                f"{share.median:.3f}\n[dim]{share.least:.3f} - {share.most:.3f}[/]",
-                f"{called.median:.3f}\n[dim]{called.least:.3f} - {called.most:.3f}[/]",
-                f"{cpu.median:.0%}",
-            )
-        console.print(table)
-        if gain := self.speed_up:
-            limit = f", at most {self.limit:.2f} by the times given" if self.limit else ""
-            spread = f" ({gain.least:.2f} to {gain.most:.2f} in {rounds} pairs)" if rounds > 1 else " (one pair)"
-            console.print(f"[bold]speed-up {gain.median:.2f}[/]{spread}{limit}", highlight=False)
 
 
 def _say(line: str) -> None:
