@@ -23,7 +23,7 @@ from time import perf_counter
 
 from eventbraid import Event, EventID, Input, Job, Output, Producer
 from eventbraid.sources import Entry, Source
-from eventbraid.studies.called import called_per_second
+from eventbraid.studies.replay.called import called_per_second
 
 LAYERS, WIDTH, IN_FLIGHT = 5, 4, 8
 ROUND = itertools.count()

@@ -18,7 +18,7 @@ from time import perf_counter
 
 from eventbraid import Event, ExternalProducer, Input, Job, Output, Producer
 from eventbraid.sources import EmptySource
-from eventbraid.studies.standins import burn, steps_per_second
+from eventbraid.studies.replay.standins import burn, steps_per_second
 
 CPU_SECONDS, AWAY_SECONDS = 0.0004, 0.020
 CPU_MODULES = 9

@@ -139,8 +139,13 @@ class Module(Configurable):
         return made
 
     @classmethod
-    def step_faults(cls) -> Iterator[str]:
-        """What is wrong with the methods that the class defines."""
+    def class_faults(cls) -> Iterator[str]:
+        """What is wrong with the methods and the settings that the class defines."""
+        yield from cls._step_faults()
+        yield from cls._setting_faults()
+
+    @classmethod
+    def _step_faults(cls) -> Iterator[str]:
         if not cls._steps:
             yield "derives from Module itself: derive from Producer, Filter, Analyzer or an external form"
         for name in cls._steps:
@@ -149,6 +154,11 @@ class Module(Configurable):
                 yield f"does not define {name}()"
             elif inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
                 yield f"{name}() must not yield"
+            elif cls.offload and name != "external_work" and inspect.iscoroutinefunction(method):
+                yield f"has offload = True, but {name}() is async def: a thread runs plain def"
+
+    @classmethod
+    def _setting_faults(cls) -> Iterator[str]:
         if issubclass(cls, Analyzer) and any(True for _ in cls.outputs()):
             yield "declares an output; an Analyzer puts no products, a Producer does"
         if cls.kind not in ("stream", "shared", "serial"):
@@ -164,10 +174,6 @@ class Module(Configurable):
         for name in ("module_timeout", "external_timeout"):
             if (seconds := getattr(cls, name)) is not None and not seconds > 0:
                 yield f"has {name} {seconds!r}, which must be more than 0 seconds"
-        if cls.offload:
-            for name in cls._steps:
-                if name != "external_work" and inspect.iscoroutinefunction(inspect.getattr_static(cls, name, None)):
-                    yield f"has offload = True, but {name}() is async def: a thread runs plain def"
 
 
 def _is_fixed(value: object) -> bool:

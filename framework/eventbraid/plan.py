@@ -207,7 +207,7 @@ def _module_faults(where: str, module: object) -> list[Fault]:
         made = "the class itself: write it with parentheses" if isinstance(module, type) else repr(module)
         return [Fault(where, f"must be a Producer, Filter or Analyzer, not {made}")]
     faults = _relabel(where, module.faults())
-    faults += [Fault(where, f"{type(module).__name__} {what}") for what in type(module).step_faults()]
+    faults += [Fault(where, f"{type(module).__name__} {what}") for what in type(module).class_faults()]
     return faults
 
 

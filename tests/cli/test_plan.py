@@ -129,7 +129,7 @@ from numpy.typing import NDArray
 from eventbraid import Event, Input, Job, Output, Producer
 from eventbraid.inference import InferenceProducer, Tensors
 from eventbraid.sources import EmptySource
-from eventbraid.studies.standins import burn
+from eventbraid.studies.replay.standins import burn
 
 
 class Signals(Producer):

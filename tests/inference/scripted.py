@@ -15,21 +15,16 @@ from eventbraid.inference.servers.given import Server
 from eventbraid.inference.transport.base import Transport, TransportError
 from eventbraid.kserve import Tensors
 
-__all__ = ["Held", "Scripted", "client_of", "rows", "until"]
+__all__ = ["Held", "Scripted", "client_of", "rows"]
 
 REFUSED = TransportError("UNAVAILABLE", "failed to connect: Connection refused")
+PATIENCE = 60.0
+"""Seconds for which a test waits for a server, in virtual time."""
 
 
 def rows(count: int = 1, value: float = 1.0) -> Tensors:
     """Inputs for the models of scripted servers: four bytes a row."""
     return {"x": np.full((count, 1), value, np.float32)}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others run until it holds; in virtual time they may take what they need."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110  # a condition of any kind
-            await asyncio.sleep(0.001)
 
 
 @dataclass(eq=False)
@@ -90,10 +85,7 @@ class Scripted:
         self.server = Server(f"{name}:8001", name=name, shared_memory=False, **bounds)
         self.models = set(models or ("m",))
         self.most_rows = 64
-        self.up = True
         self.ready = True
-        self.silent = False
-        """It keeps the connection and says nothing for as long as this is true."""
         self.faults: dict[str, TransportError | bytes] = {}
         """What it says to a method, or to a method of a model ("ModelMetadata m"), instead."""
         self.at_once: Callable[[Held], None] | None = None
@@ -102,9 +94,55 @@ class Scripted:
         """All that it ever had."""
         self.calls: list[str] = []
         self.transports: list[_Transport] = []
+        self._up = True
+        self._silent = False
+        self._waiting: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
         return f"Scripted({self.server.name}, {len(self.held)} held)"
+
+    @property
+    def up(self) -> bool:
+        """It takes connections."""
+        return self._up
+
+    @up.setter
+    def up(self, up: bool) -> None:
+        self._up = up
+        self._tell()
+
+    @property
+    def silent(self) -> bool:
+        """It keeps the connection and says nothing for as long as this is true."""
+        return self._silent
+
+    @silent.setter
+    def silent(self, silent: bool) -> None:
+        self._silent = silent
+        self._tell()
+
+    async def holds(self, count: int = 1) -> None:
+        """Wait until it holds so many requests for inference, or more."""
+        async with asyncio.timeout(PATIENCE):
+            await self._until(lambda: len(self.held) >= count)
+
+    async def was_asked(self, method: str, times: int = 1) -> None:
+        """Wait until a method was called so often, or more."""
+        async with asyncio.timeout(PATIENCE):
+            await self._until(lambda: self.asked(method) >= times)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it holds; it is looked at whenever the server was told of something."""
+        while not condition():
+            told = asyncio.get_running_loop().create_future()
+            self._waiting.append(told)
+            await told
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for told in waiting:
+            if not told.done():
+                told.set_result(None)
 
     def connect(self) -> Transport:
         self.transports.append(_Transport(self))
@@ -127,9 +165,9 @@ class Scripted:
 
     async def call(self, method: str, request: bytes, seconds: float, compression: str) -> bytes:
         self.calls.append(method)
+        self._tell()
         await asyncio.sleep(0)
-        while self.up and self.silent:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await self._until(lambda: not (self.up and self.silent))
         if not self.up:
             raise TransportError(*REFUSED.args)
         made = REQUESTS[method].FromString(request)
@@ -149,6 +187,7 @@ class Scripted:
     async def _infer(self, request: Held) -> bytes:
         self.held.append(request)
         self.requests.append(request)
+        self._tell()
         if self.at_once is not None:
             self.at_once(request)
         try:

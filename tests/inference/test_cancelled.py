@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from scripted import Held, Scripted, client_of, rows, until
+from scripted import Held, Scripted, client_of, rows
 
 from eventbraid.errors import ServerError
 from eventbraid.inference import Coalesce, TritonClient
@@ -153,7 +153,7 @@ async def test_a_request_that_is_cancelled_twice_is_cancelled_once() -> None:
     one = Scripted("one")
     client = client_of(one)
     task = asyncio.create_task(client.infer("m", rows(4), batch_size=1, hedge_after=0.01))
-    await until(lambda: len(one.held) == 4)
+    await one.holds(4)
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
 import pytest
-from scripted import Held, Scripted, client_of, rows, until
+from scripted import Held, Scripted, client_of, rows
 
 from eventbraid.errors import AccessError, AnswerError, RequestError, ServerBusy, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.discovery import has, unknown
@@ -159,7 +159,7 @@ async def test_one_who_gives_up_looking_does_not_end_it_for_the_others() -> None
     one = Scripted("one")
     client = client_of(one)
     looking = [asyncio.create_task(client.metadata("m")) for _ in range(3)]
-    await until(lambda: one.asked("ModelMetadata"))
+    await one.was_asked("ModelMetadata")
     looking[0].cancel()
     assert [(await each).name for each in looking[1:]] == ["m", "m"]
     await client.aclose()
@@ -184,7 +184,7 @@ async def test_one_whose_time_is_short_does_not_wait_for_anothers_long_search() 
     one.silent = True
     client = client_of(one)
     long = asyncio.create_task(client.metadata("m", timeout=60))
-    await until(lambda: one.calls)
+    await one.was_asked("RepositoryIndex")
     with pytest.raises((ServerTimeout, ServerUnavailable), match="one"):
         await client.metadata("m", timeout=0.5)
     assert now() == pytest.approx(0.5, abs=0.1)
@@ -308,7 +308,7 @@ async def test_a_server_that_comes_back_with_other_models_has_those() -> None:
     await client.metadata("m")
     one.die()
     asking = asyncio.create_task(client.infer("m", rows(), timeout=1))
-    await until(asking.done)
+    await asyncio.wait([asking])
     one.up, one.models = True, {"m", "n"}
     await asyncio.sleep(1)
     assert (await client.metadata("n")).name == "n"
@@ -345,7 +345,7 @@ async def test_a_model_that_is_wanted_while_its_server_comes_back_is_found_there
     await client.infer("m", rows(), preferred_server="one")
     described = one.asked("ModelMetadata")
     one.up = True
-    await until(lambda: one.asked("ModelMetadata") > described)
+    await one.was_asked("ModelMetadata", described + 1)
     assert (await client.metadata("n")).name == "n"
     await client.aclose()
 
@@ -370,7 +370,7 @@ async def test_what_waits_for_a_server_ends_when_the_client_is_closed() -> None:
     one.up = False
     client = client_of(one)
     asking = asyncio.create_task(client.infer("m", rows()))
-    await until(lambda: one.asked("ServerReady"))
+    await one.was_asked("ServerReady")
     await client.aclose()
     with pytest.raises(ServerUnavailable, match="one, model 'm': this client is closed"):
         await asking

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scripted import Held, Scripted, client_of, rows, until
+from scripted import Held, Scripted, client_of, rows
 
 from eventbraid import ConfigurationError, Event, Input, Job, Output, ServerError
 from eventbraid.errors import MissingExtra, RequestError, ServerTimeout, ServerUnavailable
@@ -73,9 +73,11 @@ class Scene:
         self.second = second if second is not None else Second()
         self.said: list[str] = []
         self.opened = 0
+        self.opening = asyncio.Event()
 
         async def fall_back() -> Second:
             self.opened += 1
+            self.opening.set()
             await asyncio.sleep(0.5)
             opens()
             return self.second
@@ -125,7 +127,7 @@ async def test_a_server_that_dies_in_the_middle_of_a_request_is_fallen_back_from
     one = Scripted("one")
     scene = Scene(one)
     asked = asyncio.create_task(scene.ask())
-    await until(lambda: one.held)
+    await one.holds()
     one.die()
     assert await asked == SECOND
     assert await scene.ask() == SECOND
@@ -259,7 +261,7 @@ async def test_one_that_is_just_being_opened_is_closed_too() -> None:
     one.up = False
     scene = Scene(one)
     asked = asyncio.create_task(scene.ask())
-    await until(lambda: scene.opened)
+    await scene.opening.wait()
     await scene.client.aclose()
     assert scene.second.closed == 1
     await asyncio.wait([asked])
@@ -282,7 +284,7 @@ async def test_one_who_is_cancelled_while_it_is_opened_leaves_it_to_the_next() -
     one.up = False
     scene = Scene(one)
     asked = asyncio.create_task(scene.ask())
-    await until(lambda: scene.opened)
+    await scene.opening.wait()
     asked.cancel()
     await asyncio.wait([asked])
     assert asked.cancelled()

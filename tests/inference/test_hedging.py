@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from scripted import Held, Scripted, client_of, rows, until
+from scripted import Held, Scripted, client_of, rows
 
 from eventbraid.errors import ServerError, ServerTimeout
 from eventbraid.inference import TritonClient
@@ -61,7 +61,7 @@ async def test_the_first_request_counts_where_it_is_answered_first() -> None:
     one, two = Scripted("one"), Scripted("two")
     client = client_of(one, two)
     asked = ask(client)
-    await until(lambda: two.held)
+    await two.holds()
     one.succeed()
     assert (await asked)["y"].tolist() == [[2]]
     await nothing_is_left(client, one, two)
@@ -84,13 +84,13 @@ async def test_a_second_request_waits_for_room_elsewhere_and_takes_none_here() -
     one, two = Scripted("one"), Scripted("two", max_requests=1)
     client = client_of(one, two)
     ahead = ask(client, preferred_server="two", hedge_after=None)
-    await until(lambda: two.held)
+    await two.holds()
     asked = ask(client)
     await asyncio.sleep(3)
     assert requests(one, two) == [1, 1]
     two.succeed()
     await ahead
-    await until(lambda: two.held)
+    await two.holds()
     two.succeed()
     await asked
     await nothing_is_left(client, one, two)
@@ -101,7 +101,7 @@ async def test_a_request_that_still_waits_for_room_has_no_second_one() -> None:
     one = Scripted("one", max_requests=1)
     client = client_of(one)
     ahead = ask(client, hedge_after=None)
-    await until(lambda: one.held)
+    await one.holds()
     asked = ask(client)
     await asyncio.sleep(3)
     assert [len(serving.waiting) for serving in client._pool.models.values()] == [1]
@@ -118,7 +118,7 @@ async def test_a_second_request_that_fails_leaves_the_first_alone() -> None:
     two.at_once = Held.fail
     client = client_of(one, two)
     asked = ask(client)
-    await until(lambda: two.asked("ModelInfer"))
+    await two.was_asked("ModelInfer")
     await asyncio.sleep(1)
     one.succeed()
     assert (await asked)["y"].tolist() == [[2]]
@@ -130,7 +130,7 @@ async def test_a_first_request_that_fails_later_leaves_the_second_alone() -> Non
     one, two = Scripted("one"), Scripted("two")
     client = client_of(one, two)
     asked = ask(client)
-    await until(lambda: two.held)
+    await two.holds()
     one.held[0].fail()
     await asyncio.sleep(1)
     two.succeed()
@@ -143,7 +143,7 @@ async def test_where_both_fail_the_error_is_that_of_the_first() -> None:
     one, two = Scripted("one"), Scripted("two")
     client = client_of(one, two)
     asked = ask(client)
-    await until(lambda: two.held)
+    await two.holds()
     two.held[0].fail("INTERNAL", "the second")
     await asyncio.sleep(1)
     one.held[0].fail("INTERNAL", "the first")
@@ -212,7 +212,7 @@ async def test_each_piece_of_a_request_has_a_second_one_of_its_own() -> None:
     two.at_once = Held.succeed
     client = client_of(one, two)
     asked = asyncio.create_task(client.infer("m", rows(3, 5.0), preferred_server="one", hedge_after=1.0, batch_size=1))
-    await until(lambda: len(one.held) == 3)
+    await one.holds(3)
     one.held[1].succeed()
     assert (await asked)["y"].tolist() == [[10]] * 3
     assert requests(one, two) == [3, 2]

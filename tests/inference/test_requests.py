@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
-from scripted import Held, Scripted, client_of, rows, until
+from scripted import Held, Scripted, client_of, rows
 
 from eventbraid.errors import (
     AnswerError,
@@ -95,9 +95,9 @@ async def test_a_bad_answer_is_the_error_where_the_other_server_goes_before_it_h
     one.at_once = failing("INTERNAL", "it failed")
     client = client_of(one, two)
     ahead = ask(client, preferred_server="two", tries=1)
-    await until(lambda: two.held)
+    await two.holds()
     asked = ask(client, preferred_server="one")
-    await until(lambda: one.asked("ModelInfer"))
+    await one.was_asked("ModelInfer")
     two.die()
     with pytest.raises(ServerError, match="one, model 'm': INTERNAL: it failed"):
         await asked
@@ -150,7 +150,7 @@ async def test_a_busy_server_is_not_asked_without_end_where_the_other_is_full() 
     one.at_once = failing("RESOURCE_EXHAUSTED", "too many")
     client = client_of(one, two)
     ahead = ask(client, preferred_server="two")
-    await until(lambda: two.held)
+    await two.holds()
     asked = ask(client, preferred_server="one")
     await asyncio.sleep(5)
     assert one.asked("ModelInfer") < 25
@@ -178,7 +178,7 @@ async def test_a_request_is_sent_again_when_its_server_is_back() -> None:
     one = Scripted("one")
     client = client_of(one)
     asked = ask(client)
-    await until(lambda: one.held)
+    await one.holds()
     one.die()
     await asyncio.sleep(3)
     one.up, one.at_once = True, Held.succeed
@@ -192,7 +192,7 @@ async def test_a_request_that_found_no_server_any_more_says_what_was_before() ->
     one = Scripted("one")
     client = client_of(one)
     asked = ask(client, timeout=3)
-    await until(lambda: one.held)
+    await one.holds()
     one.die()
     with pytest.raises(ServerUnavailable, match="Connection refused") as raised:
         await asked
@@ -206,7 +206,7 @@ async def test_the_server_is_told_how_long_it_has() -> None:
     one = Scripted("one")
     client = client_of(one)
     asked = ask(client, timeout=7)
-    await until(lambda: one.held)
+    await one.holds()
     assert one.held[0].seconds == pytest.approx(7.0, abs=0.1)
     one.succeed()
     await asked
@@ -228,7 +228,7 @@ async def test_pieces_are_sent_as_many_at_once_as_their_own_bytes_allow() -> Non
     one = Scripted("one", max_bytes=16)
     client = client_of(one)
     asked = ask(client, inputs=rows(8), batch_size=2)
-    await until(lambda: len(one.held) == 2)
+    await one.holds(2)
     one.at_once = Held.succeed
     one.succeed()
     await asked
@@ -240,7 +240,7 @@ async def test_a_piece_that_fails_ends_the_others() -> None:
     one = Scripted("one")
     client = client_of(one)
     asked = ask(client, inputs=rows(4), batch_size=1, tries=1)
-    await until(lambda: len(one.held) == 4)
+    await one.holds(4)
     one.held[2].fail("INTERNAL", "the third")
     with pytest.raises(ServerError, match="the third"):
         await asked
@@ -254,7 +254,7 @@ async def test_a_frozen_server_is_given_up_and_its_requests_are_answered_by_the_
     two.at_once = Held.succeed
     client = client_of(one, two)
     asked = [ask(client, preferred_server="one") for _ in range(3)]
-    await until(lambda: len(one.held) == 3)
+    await one.holds(3)
     one.silent = True
     began = now()
     assert [(await each)["y"].tolist() for each in asked] == [[[2]]] * 3
@@ -270,7 +270,7 @@ async def test_a_frozen_server_is_used_again_once_it_has_thawed() -> None:
     two.at_once = Held.succeed
     client = client_of(one, two)
     asked = ask(client, preferred_server="one")
-    await until(lambda: one.held)
+    await one.holds()
     one.silent = True
     await asked
     one.silent, one.at_once = False, Held.succeed
@@ -285,7 +285,7 @@ async def test_the_only_server_is_not_given_up_however_long_it_is_frozen() -> No
     one = Scripted("one")
     client = client_of(one)
     asked = ask(client)
-    await until(lambda: one.held)
+    await one.holds()
     one.silent = True
     await asyncio.sleep(20)
     one.silent = False
@@ -313,7 +313,7 @@ async def test_closing_ends_requests_in_flight_and_those_that_wait() -> None:
     one = Scripted("one", max_requests=1)
     client = client_of(one)
     asked = [ask(client) for _ in range(3)]
-    await until(lambda: one.held)
+    await one.holds()
     await nothing_is_taken(client, *asked)
     assert {str(each.exception()) for each in asked} == {"one, model 'm': this client is closed"}
     assert now() < 1
@@ -336,9 +336,9 @@ async def test_closing_while_a_silent_server_is_asked_whether_it_lives_ends_that
     one, two = Scripted("one"), Scripted("two")
     client = client_of(one, two)
     asked = ask(client, preferred_server="one")
-    await until(lambda: one.held)
+    await one.holds()
     one.silent = True
-    await until(lambda: one.asked("ServerLive"))
+    await one.was_asked("ServerLive")
     await nothing_is_taken(client, asked)
     assert isinstance(asked.exception(), ServerUnavailable)
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -17,6 +17,8 @@ from eventbraid.cli.options import (
     Servers,
     Settings,
     parse_accelerators,
+    parse_distances,
+    parse_numbers,
     parse_settings,
     writable,
     write_json,
@@ -76,11 +78,10 @@ def compare(
 ) -> None:
     """Run a job braided and blocking, in turn; show the gain, and that the products are the same."""
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
-    from eventbraid.studies.point import parse_distances, parse_numbers
-    from eventbraid.studies.study import Study
+    from eventbraid.studies import Study
 
     if report is not None:
-        from eventbraid.studies.page import check
+        from eventbraid.studies.comparison.views.page import check
 
         check()
     study = Study(
@@ -112,10 +113,12 @@ def compare(
 
 def _show(study: Study, comparison: Comparison, report: Path | None, json: Path | None) -> None:
     """On the terminal and in every file that was asked for."""
-    comparison.render(console(markup=True))
+    from eventbraid.studies.comparison import render
+
+    render(comparison, console(markup=True))
     write_json(comparison.to_dict(), json)
     if report is not None:
-        from eventbraid.studies.page import page
+        from eventbraid.studies.comparison.views.page import page
 
         write_text(page(comparison, study.window), report)
         console().print(f"report: {report}")

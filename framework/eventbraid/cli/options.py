@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from eventbraid.errors import ConfigurationError
+from eventbraid.durations import parse_duration
+from eventbraid.errors import ConfigurationError, Fault
 from eventbraid.job import Job
 from eventbraid.loading import load_job
 
@@ -28,6 +29,8 @@ __all__ = [
     "Streams",
     "loaded",
     "parse_accelerators",
+    "parse_distances",
+    "parse_numbers",
     "parse_settings",
     "writable",
     "write_json",
@@ -111,6 +114,23 @@ def parse_settings(settings: Sequence[str] | None) -> dict[str, Any]:
 def parse_accelerators(names: str | None) -> tuple[str, ...] | None:
     """The names between commas."""
     return None if names is None else tuple(name.strip() for name in names.split(",") if name.strip())
+
+
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """The numbers of "1,4,16"; raises `ConfigurationError` for anything else."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        fault = Fault(option, f"must be whole numbers between commas, not {text!r}", "1,4,16 are three points")
+        raise ConfigurationError([fault], option) from None
+
+
+def parse_distances(text: str) -> tuple[float, ...]:
+    """The seconds of "0ms,12ms,100ms"; raises `ConfigurationError` for anything else."""
+    try:
+        return tuple(parse_duration(part) for part in text.split(","))
+    except ConfigurationError as error:
+        raise ConfigurationError([Fault("--distance", fault.what) for fault in error.faults], "--distance") from None
 
 
 def loaded(

@@ -112,7 +112,7 @@ def plan(
     """
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
     from eventbraid.serving.emulation import parse_device
-    from eventbraid.studies.model import Inputs
+    from eventbraid.studies.model import Inputs, render
     from eventbraid.studies.model import plan as make_plan
     from eventbraid.studies.model.picture import draw
     from eventbraid.studies.picture import check
@@ -156,7 +156,7 @@ def plan(
             gpu_price=gpu_price,
         )
     )
-    estimate.render(console(markup=True))
+    render(estimate, console(markup=True))
     if plot is not None:
         draw(estimate, plot)
     write_json(estimate.to_dict(), json)

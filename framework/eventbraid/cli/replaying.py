@@ -29,12 +29,11 @@ def replay(
     json: Json = None,
 ) -> None:
     """Play the data flow of another framework's job with stand-ins that burn CPU; show what braiding would give it."""
-    from eventbraid.studies.dataflow import read_dataflow, read_times
-    from eventbraid.studies.offload import Offload
+    from eventbraid.studies.replay import Offload, read_dataflow, read_times, render
     from eventbraid.studies.replay import replay as measure
 
     moved = Offload.parse(offload, choose, seed) if offload is not None else None
     dataflow, seconds = read_dataflow(graph), read_times(times)
     found = measure(dataflow, seconds, offload=moved, scale=scale, mode=mode, events=events, streams=streams, runs=runs)
-    found.render(console(markup=True))
+    render(found, console(markup=True))
     write_json(found.to_dict(), json)

@@ -19,6 +19,7 @@ from eventbraid.cli.options import (
     Settings,
     Streams,
     parse_accelerators,
+    parse_numbers,
     parse_settings,
     write_json,
 )
@@ -67,7 +68,6 @@ def scale(
     """
     from eventbraid.serving.embedded.calls.link import parse_bandwidth
     from eventbraid.studies.picture import check
-    from eventbraid.studies.point import parse_numbers
     from eventbraid.studies.scale import scale as measure
     from eventbraid.studies.scale.picture import draw
 

@@ -13,6 +13,7 @@ from eventbraid.report import Report
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 __all__ = ["console", "show_error", "show_inference", "show_status", "show_summary", "show_where", "users_line"]
 
@@ -81,8 +82,6 @@ def _is_python(file: Path) -> bool:
 
 def show_summary(report: Report, told: EventbraidError | None = None) -> None:
     """Events, paths, modules, times, failures but the one that is told anyway."""
-    from rich.table import Table
-
     out, events = console(), report.events
     out.print(
         f"{report.job} ({report.mode}, {report.streams} in flight): {events.read} events read, {events.passed} passed, "
@@ -90,32 +89,49 @@ def show_summary(report: Report, told: EventbraidError | None = None) -> None:
         style="bold",
     )
     if report.paths:
-        table = Table("path", *(_right(state.replace("_", " ")) for state in PATH_STATES), title_justify="left")
-        for name, counts in report.paths.items():
-            table.add_row(name, *(str(counts[state.replace("_", " ")]) for state in PATH_STATES))
-        out.print(table)
+        out.print(_paths(report))
     if report.modules:
-        heads = ("calls", "mean ms", "max ms", "external mean ms", "external max ms")
-        table = Table("module", *(_right(name) for name in heads))
-        for label, times in report.modules.items():
-            away = times.external_seconds
-            external = (_ms(away / max(times.calls, 1)), _ms(times.external_max_seconds)) if away else ("", "")
-            table.add_row(label, str(times.calls), _ms(times.mean_seconds), _ms(times.max_seconds), *external)
-        out.print(table)
+        out.print(_modules(report))
     show_inference(report.inference)
     if report.figures:
-        table = Table("module", "figure", _right("value"))
-        for label, figures in report.figures.items():
-            for name, value in figures.items():
-                table.add_row(label, name, f"{value:.4g}" if isinstance(value, float) else str(value))
-        out.print(table)
+        out.print(_figures(report))
     out.print(f"{report.seconds:.3f} s, {report.events_per_second:.1f} events/s, efficiency {report.efficiency:.2f}")
     for failure in report.failures[:10]:
-        if failure.error is told:
-            continue
-        out.print(f"failed: {failure.error}", style="red")
+        if failure.error is not told:
+            out.print(f"failed: {failure.error}", style="red")
     if report.errors > 10:
         out.print(f"and {report.errors - 10} more errors", style="red")
+
+
+def _paths(report: Report) -> Table:
+    from rich.table import Table
+
+    table = Table("path", *(_right(state.replace("_", " ")) for state in PATH_STATES), title_justify="left")
+    for name, counts in report.paths.items():
+        table.add_row(name, *(str(counts[state.replace("_", " ")]) for state in PATH_STATES))
+    return table
+
+
+def _modules(report: Report) -> Table:
+    from rich.table import Table
+
+    heads = ("calls", "mean ms", "max ms", "external mean ms", "external max ms")
+    table = Table("module", *(_right(name) for name in heads))
+    for label, times in report.modules.items():
+        away = times.external_seconds
+        external = (_ms(away / max(times.calls, 1)), _ms(times.external_max_seconds)) if away else ("", "")
+        table.add_row(label, str(times.calls), _ms(times.mean_seconds), _ms(times.max_seconds), *external)
+    return table
+
+
+def _figures(report: Report) -> Table:
+    from rich.table import Table
+
+    table = Table("module", "figure", _right("value"))
+    for label, figures in report.figures.items():
+        for name, value in figures.items():
+            table.add_row(label, name, f"{value:.4g}" if isinstance(value, float) else str(value))
+    return table
 
 
 def show_inference(inference: Mapping[str, Any]) -> None:

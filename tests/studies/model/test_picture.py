@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from eventbraid.errors import DataError
-from eventbraid.studies.model import Estimate, Farm, Prices, Workload
+from eventbraid.studies.model import Estimate, Farm, Prices, Workload, render
 from eventbraid.studies.model.picture import curves, draw, numbers_of_gpus, reach
 from eventbraid.studies.model.table import bits, number, seconds, sections
 
@@ -61,7 +61,7 @@ def test_a_picture_that_cannot_be_written_is_told_so(tmp_path: Path) -> None:
 
 def rendered(estimate: Estimate) -> str:
     file = io.StringIO()
-    estimate.render(Console(file=file, width=100))
+    render(estimate, Console(file=file, width=100))
     return file.getvalue()
 
 

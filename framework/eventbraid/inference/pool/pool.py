@@ -16,6 +16,7 @@ from eventbraid.inference.pool.choice import choose
 from eventbraid.inference.pool.endpoint import Connect, Endpoint
 from eventbraid.inference.pool.health import FROZEN_AFTER
 from eventbraid.inference.pool.served import Served
+from eventbraid.inference.pool.watched import WatchedEndpoint
 from eventbraid.kserve import ModelMetadata
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Pool:
         self, servers: Sequence[Server], connect: Connect, draw: Callable[[int], int] = random.randrange
     ) -> None:
         self.models: dict[tuple[str, str], Serving] = {}
-        self.endpoints = [Endpoint(server, connect, self.models.keys(), self._changed) for server in servers]
+        self.endpoints = [WatchedEndpoint(server, connect, self.models.keys(), self._changed) for server in servers]
         self.on_room: list[Callable[[], None]] = []
         """Called when a server has become able to take a request."""
         self._draw = draw
@@ -220,7 +221,7 @@ class Pool:
                 self._looking.add(task)
                 task.add_done_callback(self._looking.discard)
 
-    def _another(self, endpoint: Endpoint) -> bool:
+    def _another(self, endpoint: WatchedEndpoint) -> bool:
         """True where a server is ready that has one of its models too."""
         ready = (each for each in self.endpoints if each is not endpoint and each.health.ready)
         return any(not endpoint.models.keys().isdisjoint(each.models) for each in ready)

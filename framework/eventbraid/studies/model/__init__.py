@@ -19,6 +19,7 @@ from eventbraid.studies.model.measured import Measured, read_report
 from eventbraid.studies.model.plan import Inputs, plan
 from eventbraid.studies.model.prices import Hours, Prices
 from eventbraid.studies.model.requests import Requests, device_seconds
+from eventbraid.studies.model.table import render
 from eventbraid.studies.model.workload import Workload
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "ideal_seconds",
     "plan",
     "read_report",
+    "render",
     "replacement_ratio",
     "saturated_seconds",
     "saturation_ratio",

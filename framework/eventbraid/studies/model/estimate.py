@@ -1,17 +1,14 @@
-"""What a farm gives for a workload: speed-up, rate, bandwidth, cost; as numbers, and as a table."""
+"""What a farm gives for a workload: speed-up, rate, bandwidth, cost."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventbraid.studies.model.checks import need_counts
 from eventbraid.studies.model.farm import Farm
 from eventbraid.studies.model.prices import HOUR, Hours, Prices
 from eventbraid.studies.model.workload import Workload
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["Estimate"]
 
@@ -150,9 +147,3 @@ class Estimate:
             },
             "needs": {"rate": self.rate, **self.farm.needs(workload, self.rate)._asdict()} if self.rate else None,
         }
-
-    def render(self, console: Console) -> None:
-        """Print the table."""
-        from eventbraid.studies.model.table import render
-
-        render(self, console)

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eventbraid.errors import DataError, need_extra
+from eventbraid.errors import need_extra
 from eventbraid.studies.model.estimate import Estimate
+from eventbraid.studies.picture import save
 
 __all__ = ["Curve", "curves", "draw", "numbers_of_gpus", "reach"]
 
@@ -84,10 +85,7 @@ def draw(estimate: Estimate, picture: Path) -> None:
     how = "clients block" if blocks else f"clients have {estimate.farm.streams} events in flight"
     figure.suptitle(f"{estimate.name}: {how}", x=0.01, ha="left", fontsize=15, fontweight="bold", color=INK)
     _draw_legend(figure, panels[-1], estimate.clients)
-    try:
-        figure.savefig(picture, dpi=160)
-    except OSError as error:
-        raise DataError(f"cannot write {picture}: {error.strerror or error}") from error
+    save(figure, picture)
 
 
 def _draw_times(axes: Any, shown: Sequence[Curve], place: int, without: float | None, title: str) -> None:

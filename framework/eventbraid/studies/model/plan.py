@@ -64,13 +64,15 @@ class Inputs:
         need("eventbraid plan", {_option(name): getattr(self, name) for name in above}, positive=True)
         counts = ("rows", "batch", "joined", "gpus", "clients", "streams", "events")
         need_counts("eventbraid plan", {_option(name): getattr(self, name) for name in counts})
-        if faults := [*self._missing(), *self._contradictions()]:
+        more = self._without_report() if self.report is None else self._beside_report()
+        if faults := [*self._device_and_prices(), *more]:
             raise ConfigurationError(faults, "eventbraid plan")
 
     def _given(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) not in (None, "", False)]
 
-    def _missing(self) -> Iterator[Fault]:
+    def _device_and_prices(self) -> Iterator[Fault]:
+        """What is wrong with them, with a report and without."""
         gpu = self._given("gpu_time", "gpu_rate", "device")
         if len(gpu) > 1:
             yield Fault(_option(gpu[1]), f"says the same as {_option(gpu[0])}", "give one of them")
@@ -78,12 +80,15 @@ class Inputs:
             yield Fault("--on-cpu", "leaves open how fast a GPU is", GPU_HINT)
         if len(self._given("cpu_price", "gpu_price")) == 1:
             yield Fault("--cpu-price and --gpu-price", "go together", "the price of an hour of each")
-        if self.report is not None:
-            return
+        if self.joined is not None and self.device is None:
+            yield Fault("--joined", "is only for --device")
+
+    def _without_report(self) -> Iterator[Fault]:
+        """What is missing, and what only a report makes sense of."""
         if self.other is None:
             what = "CPU time of an event's other modules, as in --other 110s; or --report FILE"
             yield Fault("--other", "is needed", what)
-        if not gpu:
+        if not self._given("gpu_time", "gpu_rate", "device"):
             yield Fault("the GPU's time", "is needed", GPU_HINT)
         for name in self._given("batch", "row_bytes", "gpu_rate", "device"):
             if self.rows is None:
@@ -94,13 +99,11 @@ class Inputs:
             models = nearest("", PRESETS[self.device.preset].models)
             yield Fault("--device", f"needs --model, one that {self.device.preset} knows", models)
 
-    def _contradictions(self) -> Iterator[Fault]:
-        if self.joined is not None and self.device is None:
-            yield Fault("--joined", "is only for --device")
-        if self.report is None:
-            if self.on_cpu:
-                yield Fault("--on-cpu", "is only for --report")
-            return
+        if self.on_cpu:
+            yield Fault("--on-cpu", "is only for --report")
+
+    def _beside_report(self) -> Iterator[Fault]:
+        """What contradicts the report."""
         for name in self._given("model", "rows", "batch", "row_bytes"):
             yield Fault(_option(name), "is what the report says", "leave it out, or leave out --report")
         if self.on_cpu and self.module is not None:

@@ -23,7 +23,7 @@ from eventbraid.loading import load_job
 from eventbraid.loops import loop_factory
 from eventbraid.running import Run
 from eventbraid.services import Listener
-from eventbraid.studies.child import redirected
+from eventbraid.studies.outputs import redirected
 
 __all__ = ["Recorder", "main"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventbraid.errors import DataError
-from eventbraid.studies.figures import quantile
+from eventbraid.studies.spread import quantile
 
 __all__ = ["Point", "point_of"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from eventbraid.studies.model import saturation_ratio, sonic_seconds
 from eventbraid.studies.scale.knee import flat_until, plateau
 from eventbraid.studies.scale.point import Point
-from eventbraid.studies.sentences import milliseconds
+from eventbraid.studies.units import milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console
