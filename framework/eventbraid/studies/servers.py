@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eventbraid.address import names_servers
@@ -14,34 +14,38 @@ from eventbraid.job import Job
 from eventbraid.plan import Plan
 from eventbraid.studies.point import Point, shown_seconds
 
-__all__ = ["check_servers", "infers", "own_server", "serving"]
+__all__ = ["check_servers", "models_of", "own_server", "own_server_faults", "serving"]
 
 
-def check_servers(job: Job, plan: Plan, points: Sequence[Point], bandwidth: float | None) -> None:
+def check_servers(job: Job, plan: Plan, points: Sequence[Point], bandwidth: float | None, device: str = "") -> None:
     """Raise `ConfigurationError` where the job's servers cannot be had as the points want them."""
-    asks, faults = infers(plan), list[Fault]()
-    named = names_servers(job.servers, os.environ)
-    network = {
+    given = {
         "--distance": any(point.distance is not None for point in points),
         "--bandwidth": bandwidth is not None,
+        "--device": bool(device),
     }
-    for option in (name for name, given in network.items() if given):
-        if not asks:
-            faults.append(Fault(option, f"no module of job {job.name!r} asks an inference server"))
-        elif named:
-            hint = "leave out --server, servers and EVENTBRAID_SERVERS; or start it with `eventbraid serve --latency`"
-            what = "is added only to a server that compare starts itself, and this job names servers"
-            faults.append(Fault(option, what, hint))
-    if any(point.mode == "local" for point in points) and not asks:
+    faults = [*own_server_faults(job, plan, (option for option, is_given in given.items() if is_given))]
+    if any(point.mode == "local" for point in points) and not models_of(plan):
         faults.append(Fault("--mode local", f"no module of job {job.name!r} asks a model: it is the same as blocking"))
     if faults:
         raise ConfigurationError(faults, "compare")
 
 
-def infers(plan: Plan) -> bool:
-    """True when a module asks an inference server; what was never imported is in no plan."""
+def own_server_faults(job: Job, plan: Plan, options: Iterable[str]) -> Iterator[Fault]:
+    """What stands against options of the server that a study starts: nothing asks it, or others are named."""
+    for option in options:
+        if not models_of(plan):
+            yield Fault(option, f"no module of job {job.name!r} asks an inference server")
+        elif names_servers(job.servers, os.environ):
+            what = "is of the server that this command starts itself, and this job names servers"
+            hint = "leave out --server, servers and EVENTBRAID_SERVERS; or give it to `eventbraid serve`"
+            yield Fault(option, what, hint)
+
+
+def models_of(plan: Plan) -> list[str]:
+    """The models that modules ask, each once; what was never imported is in no plan."""
     if "eventbraid.inference" not in sys.modules:
-        return False
+        return []
     from eventbraid.inference import (
         InferenceFilter,
         InferenceProducer,
@@ -50,7 +54,7 @@ def infers(plan: Plan) -> bool:
     )
 
     kinds = (InferenceProducer, InferenceFilter, RaggedInferenceProducer, RaggedInferenceFilter)
-    return any(isinstance(node.module, kinds) for node in plan.nodes)
+    return list(dict.fromkeys(node.module.model for node in plan.nodes if isinstance(node.module, kinds)))
 
 
 @contextlib.asynccontextmanager
@@ -60,6 +64,7 @@ async def serving(
     plan: Plan,
     points: Sequence[Point],
     bandwidth: float | None,
+    device: str,
     folder: Path,
     say: Callable[[str], None],
 ) -> AsyncGenerator[Mapping[Point, Sequence[str]]]:
@@ -68,13 +73,13 @@ async def serving(
     Where a job needs a server and none is named, an embedded one is started for each distance, for all runs. With a
     distance or a bandwidth no tensor takes the way of shared memory: it would not, to a server that is elsewhere.
     """
-    own = not names_servers(job.servers, os.environ) and infers(plan)
+    own = not names_servers(job.servers, os.environ) and bool(models_of(plan))
     async with contextlib.AsyncExitStack() as stack:
         found: dict[float | None, Sequence[str]] = {}
         for distance in dict.fromkeys(point.distance for point in points if point.mode != "local"):
             found[distance] = given
             if own:
-                found[distance] = await own_server(stack, job, distance, bandwidth, folder, say)
+                found[distance] = await own_server(stack, job, distance, bandwidth, folder, say, device)
         yield {point: () if point.mode == "local" else found[point.distance] for point in points}
 
 
@@ -92,12 +97,13 @@ async def own_server(
 
     server = EmbeddedServer(known_repositories(job.models), latency=distance or 0.0, bandwidth=bandwidth, device=device)
     await stack.enter_async_context(server)
+    kind = f", {device}" if device else ""
     if distance is None and bandwidth is None:
-        say(f"embedded server at {server.address} for all runs")
+        say(f"embedded server at {server.address}{kind}")
         return [server.address]
     away = "" if distance is None else f", {shown_seconds(distance)} away"
     through = "" if bandwidth is None else f", {shown_bandwidth(bandwidth)} each way"
-    say(f"embedded server at {server.address}{away}{through}")
+    say(f"embedded server at {server.address}{kind}{away}{through}")
     name = f"embedded{away}"
     file = folder / f"server-{server.address.rpartition(':')[2]}.toml"
     file.write_text(f'[[server]]\nname = "{name}"\naddress = "{server.address}"\nshared_memory = false\n')
