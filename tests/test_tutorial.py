@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import runpy
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +14,9 @@ from typing import Any, get_args
 import numpy as np
 import onnx
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "studies/ends"))
+from workflows import call
 
 from eventbraid import Job
 from eventbraid.job import Mode
@@ -79,6 +84,19 @@ def test_six_hard_jets_look_like_a_top_pair_and_an_event_without_jets_does_not(j
     assert many["shape"].tolist() == [6, 440, 120, 60, 20]
     assert none["shape"].tolist() == [0, 0, 0, 0, 20]
     assert 0 <= none["score"] < 0.5 < many["score"] <= 1
+
+
+@pytest.mark.slow
+def test_the_commands_that_measure_and_plan_work_as_they_stand(tmp_path: Path) -> None:
+    section = (FOLDER / "README.md").read_text().partition("\n## 5. ")[2].partition("\n## ")[0]
+    commands = [shlex.split(line[2:])[1:] for line in section.splitlines() if line.startswith("$ eventbraid ")]
+    assert [command[0] for command in commands] == ["compare", "scale", "run", "plan"]
+    (tmp_path / "examples").symlink_to(FOLDER.parent)
+    said = [call(tmp_path, *command).said for command in commands]
+    assert "identical in all 6 runs, bit for bit: path results" in said[0]
+    assert "1 GPU: " in said[1]
+    assert "servers pay up to a GPU hour of" in said[3]
+    assert (tmp_path / "top.html").is_file()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs the extra training")

@@ -52,6 +52,8 @@ def test_every_point_is_run_and_shown_and_written_to_both_files(call: Any, job: 
         (["--distance", "12"], "--distance: '12' is no duration"),
         (["--distance", "12ms"], "--distance: no module of job 'small' asks an inference server"),
         (["--bandwidth", "fast"], "'fast' is no bandwidth: expected 1Gbps"),
+        (["--device", "emulated:t4"], "--device: no module of job 'small' asks an inference server"),
+        (["--device", "v100"], "--device: 'v100' is no emulated device"),
         (["--mode", "local"], "no module of job 'small' asks a model"),
         (["--report", "nowhere/report.html"], "nowhere/report.html: cannot be written: there is no such folder"),
     ],

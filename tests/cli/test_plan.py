@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
+sys.path.insert(0, str(Path(__file__).parent))
+from jobs import GOOD
 from networks import make_repository
 
 from eventbraid.job import Job
@@ -189,6 +191,20 @@ async def test_the_plan_of_a_blocking_run_foretells_the_braided_one(folder: Path
     assert many["farm"]["event_seconds"] == pytest.approx(GPU, rel=0.2)
     assert many["farm"]["event_seconds"] == pytest.approx(braided.seconds / 30, rel=0.3)
     assert many["farm"]["bound_by"] == "GPUs"
+
+
+def test_a_run_that_asked_no_model_is_no_measurement_for_a_plan(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "job.py").write_text(GOOD)
+    assert call("run", "job.py", "--json", "run.json").code == 0
+    called = call("plan", "--report", "run.json")
+    assert called.code == 2
+    assert (
+        "has no request to a model that was answered (it takes a job that asks a server: eventbraid run" in called.err
+    )
 
 
 def test_plan_reads_what_run_writes(folder: Path, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:

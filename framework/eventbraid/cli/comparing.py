@@ -65,6 +65,9 @@ def compare(
             metavar="1Gbps", help="of the way to that server, in each direction", show_default="the machine's"
         ),
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="emulated:...", help="emulated GPUs of that server", show_default="none")
+    ] = "",
     repeats: Annotated[int, typer.Option(min=1, help="runs of each point")] = 3,
     server: Servers = None,
     accelerators: Accelerators = None,
@@ -90,6 +93,7 @@ def compare(
         streams=parse_numbers(streams, "--streams") if streams is not None else None,
         distances=parse_distances(distance) if distance is not None else (),
         bandwidth=parse_bandwidth(bandwidth) if bandwidth is not None else None,
+        device=device,
         events=events,
         repeats=repeats,
         servers=server or (),

@@ -24,7 +24,7 @@ from eventbraid.cli.options import (
     write_json,
 )
 from eventbraid.cli.showing import console
-from eventbraid.durations import parse_duration
+from eventbraid.errors import ConfigurationError
 
 __all__ = ["scale"]
 
@@ -36,7 +36,12 @@ def scale(
         str, typer.Option(metavar="N,N,...", help="emulated GPUs of the server that is started", show_default="none")
     ] = "",
     device: Annotated[
-        str, typer.Option(metavar="emulated:...", help="their kind", show_default="emulated:v100 with --gpus")
+        str,
+        typer.Option(
+            metavar="emulated:...",
+            help="their kind, and their number as in emulated:t4,gpus=2",
+            show_default="emulated:v100 with --gpus",
+        ),
     ] = "",
     distance: Annotated[
         str, typer.Option(metavar="20ms", help="of the server that is started: delay every answer by that much")
@@ -79,7 +84,7 @@ def scale(
             parse_numbers(clients, "--clients"),
             gpus=parse_numbers(gpus, "--gpus") if gpus else (),
             device=device,
-            latency=parse_duration(distance),
+            latency=_distance(distance),
             bandwidth=None if bandwidth is None else parse_bandwidth(bandwidth),
             servers=server or (),
             mode=mode,
@@ -97,6 +102,16 @@ def scale(
         draw(scaling, plot)
     if scaling.interrupted:
         raise typer.Exit(130)
+
+
+def _distance(text: str) -> float:
+    """The seconds of --distance; raises `ConfigurationError` for anything else, several distances too."""
+    from eventbraid.studies.point import parse_distances
+
+    seconds, *more = parse_distances(text)
+    if more:
+        raise ConfigurationError("of a study of clients is one: run it again for another", "--distance")
+    return seconds
 
 
 def _progress() -> Any:

@@ -122,10 +122,10 @@ async def test_a_server_that_has_no_rest_is_named_with_its_plateau(job_file: Pat
 
 
 def test_a_distance_cannot_be_added_to_a_server_that_is_named(job_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match=r"--distance: is added only to a server that compare starts itself"):
+    with pytest.raises(ConfigurationError, match=r"--distance: is of the server that this command starts itself"):
         Study(job_file, distances=[0.01], servers=["gpu1:8001"])
     monkeypatch.setenv("EVENTBRAID_SERVERS", "gpu1:8001")
-    with pytest.raises(ConfigurationError, match=r"--bandwidth: is added only .*leave out --server"):
+    with pytest.raises(ConfigurationError, match=r"--bandwidth: is of the server .*leave out --server"):
         Study(job_file, bandwidth=1e9)
 
 

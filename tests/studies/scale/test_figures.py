@@ -36,7 +36,10 @@ def test_rate_and_times_are_of_the_window_in_which_all_clients_run() -> None:
 
 
 def test_clients_that_never_run_together_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(DataError, match="fewer than two events while all 2 of them were at work: give them more"):
+    with pytest.raises(
+        DataError,
+        match="of 2 clients, one had fewer than two events while all of them were at work: give them more, with --events",
+    ):
         point_of([result([(0.0, 1.0)]), result([(2.0, 3.0)])], None, None)
 
 

@@ -39,9 +39,16 @@ def test_a_point_is_kept_with_its_report_also_for_the_next_study(tmp_path: Path)
 
 
 def test_results_of_another_study_are_not_mixed_with(tmp_path: Path) -> None:
-    Folder(tmp_path / "kept", SETTINGS)
+    Folder(tmp_path / "kept", SETTINGS).keep(POINT, {})
     with pytest.raises(ConfigurationError, match="results of another study, with events 5 in the place of 6"):
         Folder(tmp_path / "kept", {**SETTINGS, "events": 6})
+
+
+def test_a_study_that_finished_no_point_does_not_stand_in_the_way_of_another(tmp_path: Path) -> None:
+    Folder(tmp_path / "kept", SETTINGS)
+    Folder(tmp_path / "kept", {**SETTINGS, "events": 6}).keep(POINT, {})
+    with pytest.raises(ConfigurationError, match="with events 6 in the place of 5"):
+        Folder(tmp_path / "kept", SETTINGS)
 
 
 def test_a_folder_with_other_files_is_not_touched(tmp_path: Path) -> None:
@@ -68,13 +75,30 @@ def shown(*points: Point, **settings: Any) -> str:
 
 def test_it_is_said_where_the_servers_are_full() -> None:
     full = replace(POINT, clients=4, events_per_second=20.0, module_seconds=0.08)
-    assert "4 GPUs: from 2 clients on the module takes a tenth longer; saturated at 20 events/s" in shown(POINT, full)
+    assert "4 GPUs: with more than 2 clients the module takes a tenth longer; saturated at 20 events/s" in shown(
+        POINT, full
+    )
     assert "4 GPUs: the module's time has not risen by a tenth" in shown(POINT)
 
 
 def test_points_that_found_the_machine_full_are_named() -> None:
-    assert "note: 2 clients found this machine's cores full" in shown(replace(POINT, machine=0.95))
+    assert "note: this machine's cores were full at 2 clients, 4 GPUs" in shown(replace(POINT, machine=0.95))
+    many = replace(POINT, machine=0.95)
+    assert "note: this machine's cores were full at all points" in shown(many, replace(many, clients=4))
     assert "note" not in shown(replace(POINT, machine=None))
+
+
+def test_columns_that_no_point_fills_are_left_out() -> None:
+    assert "queue in" not in shown(POINT)
+    bare = shown(replace(POINT, gpus=None, module_seconds=0.0, module_p95=0.0))
+    for word in ("GPUs", "module"):
+        assert word not in bare
+    for word in ("clients", "events/s", "machine"):
+        assert word in bare
+
+
+def test_a_study_without_a_finished_point_has_no_table() -> None:
+    assert shown(interrupted=True) == "interrupted: the same command goes on with what is missing\n"
 
 
 def test_an_interrupted_study_says_how_to_go_on() -> None:
@@ -88,4 +112,4 @@ def test_the_model_is_eq_4_with_what_one_client_measured() -> None:
     assert scaling.saturation(4) == pytest.approx(40)
     assert scaling.expected(few) == pytest.approx((20.0, 0.2))
     assert scaling.expected(many) == pytest.approx((40.0, 1.2))
-    assert "full from 40 on" in shown(few, many, one=one)
+    assert "full from 40 clients on" in shown(few, many, one=one)

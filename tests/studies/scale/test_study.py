@@ -126,7 +126,14 @@ async def test_a_client_that_fails_ends_the_study_with_its_words(
         ([1], {"device": "emulated:v101"}, "v101"),
         ([1], {"mode": "asinc"}, "there is no mode 'asinc' .did you mean 'async'"),
         ([1], {"gpus": [-1]}, "--gpus: must be numbers from 1 on, not -1"),
-        ([1], {"gpus": [1], "servers": ["127.0.0.1:1"]}, "is of a server that this command starts"),
+        (
+            [1],
+            {"device": "emulated:t4,gpus=2", "gpus": [1]},
+            "--gpus: says the same as 'emulated:t4,gpus=2' of --device",
+        ),
+        ([1], {"events": 1}, "--events: must be at least 2, not 1"),
+        ([1], {"device": "", "latency": 0.01, "servers": ["127.0.0.1:1"]}, "--distance: is of the server that this"),
+        ([1], {"gpus": [1], "servers": ["127.0.0.1:1"]}, "is of the server that this command starts itself"),
     ],
 )
 async def test_what_cannot_be_measured_is_said_before_anything_runs(
@@ -135,6 +142,49 @@ async def test_what_cannot_be_measured_is_said_before_anything_runs(
     with pytest.raises(ConfigurationError, match=words):
         await measure(file, clients, **settings)
     assert not (file.parent / "scale-sums").exists()
+
+
+async def test_the_number_of_gpus_may_be_said_with_their_kind(file: Path) -> None:
+    scaling, said = await measure(file, [1], device=f"{DEVICE},gpus=2", events=5)
+    assert scaling.gpus == [2]
+    assert f"{DEVICE},gpus=2" in said[0]
+
+
+BREAKS = "import os; assert not os.path.exists('broken'), 'beam dump'"
+
+
+async def test_a_study_that_fails_later_says_where_its_finished_points_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = write_job(tmp_path, BREAKS)
+    said: list[str] = []
+    with pytest.raises(EventbraidError, match="beam dump"):
+        await measure(file, [1, 2], events=5, say=said.append, told=lambda *point: (tmp_path / "broken").touch())
+    assert said[-1] == "1 of 2 points are finished and kept in scale-sums: fewer --clients show them"
+    shown, said = await measure(file, [1], events=5)
+    assert [point.clients for point in shown.points] == [1]
+    assert said == []
+
+
+@pytest.fixture
+def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A job that asks nobody."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "plain.py"
+    file.write_text(
+        "from eventbraid import Job\nfrom eventbraid.sources import EmptySource\n"
+        "job = Job('plain', source=EmptySource(events=2000), modules={})\n"
+    )
+    return file
+
+
+async def test_a_job_that_asks_no_model_has_rates_alone_and_no_gpus(plain: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--device: no module of job 'plain' asks an inference server"):
+        await measure(plain, [1])
+    scaling, _ = await measure(plain, [2], device="")
+    assert [(point.clients, point.module_seconds) for point in scaling.points] == [(2, 0.0)]
+    assert scaling.notes == ("no model beside: no module of job 'plain' asks an inference server",)
 
 
 def test_the_command_writes_table_json_and_picture(

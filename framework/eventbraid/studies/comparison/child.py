@@ -83,8 +83,11 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         outputs.append(decisions)
     recorder = Recorder(*request["keep_steps"])
     report = dataclasses.replace(job, outputs=outputs).run(request["mode"], listeners=[recorder])
+    written = report.to_dict()
+    if job.paths:
+        written["modules"].pop(f"output {len(outputs)} (Decisions)", None)  # the study's, not the job's
     return {
-        "report": report.to_dict(),
+        "report": written,
         "latencies": recorder.latencies,
         "steps": recorder.steps,
         "decisions": decisions.found,

@@ -24,6 +24,8 @@ from eventbraid.studies.comparison.point import Point, make_points
 from eventbraid.studies.comparison.process import run_once
 from eventbraid.studies.comparison.sameness import Difference, differences
 from eventbraid.studies.comparison.servers import check_servers, serving
+from eventbraid.studies.emulated import device_faults, unmeasured
+from eventbraid.studies.servers import models_of
 
 __all__ = ["Study", "StudyOptions", "window_of"]
 
@@ -38,6 +40,7 @@ class StudyOptions(TypedDict, total=False):
     streams: int | Sequence[int] | None
     distances: Sequence[float]
     bandwidth: float | None
+    device: str
     events: int | None
     repeats: int
     servers: Sequence[str]
@@ -55,11 +58,12 @@ def _say(line: str) -> None:
 class Study:
     """A job at every point of `modes`, numbers of `streams` and `distances` of its server.
 
-    Distances are seconds, `bandwidth` is bits a second in each direction: both are those of embedded servers that the
-    study starts. `repeats` rounds are run, in each of which every point has its turn, after one run that fills caches
-    for each server. Every run is a fresh process with the same input and settings, and writes its outputs to a
-    temporary folder. A job that needs a server and names none gets an embedded one for all runs, so that its start
-    is in no figure. Raises `ConfigurationError` when it is made, before anything runs.
+    Distances are seconds, `bandwidth` is bits a second in each direction, `device` an emulated one as in
+    "emulated:t4,gpus=2": all are those of embedded servers that the study starts. `repeats` rounds are run, in each of
+    which every point has its turn, after one run that fills caches for each server. Every run is a fresh process with
+    the same input and settings, and writes its outputs to a temporary folder. A job that needs a server and names none
+    gets an embedded one for all runs, so that its start is in no figure. Raises `ConfigurationError` when it is made,
+    before anything runs.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Study:
         streams: int | Sequence[int] | None = None,
         distances: Sequence[float] = (),
         bandwidth: float | None = None,
+        device: str = "",
         events: int | None = None,
         repeats: int = 3,
         servers: Sequence[str] = (),
@@ -82,6 +87,7 @@ class Study:
         faults = [Fault("--repeats", f"must be at least 1, not {repeats}")] if repeats < 1 else []
         if bandwidth is not None and not 1 <= bandwidth < math.inf:
             faults.append(Fault("--bandwidth", f"must be at least 1 bit a second, not {bandwidth}"))
+        faults += device_faults(device)
         if faults:
             raise ConfigurationError(faults, "compare")
         self._draw = _drawing(Path(picture)) if picture is not None else None
@@ -95,11 +101,12 @@ class Study:
         self._plan = make_plan(self._job)
         wanted = (self._job.streams,) if streams is None else (streams,) if isinstance(streams, int) else streams
         self.points = make_points(modes, wanted, distances)
-        check_servers(self._job, self._plan, self.points, bandwidth)
+        check_servers(self._job, self._plan, self.points, bandwidth, device)
         count = self._job.events if self._job.events is not None else self._job.source.count()
         self._window = window_of(count, max(point.streams for point in self.points))
         self._picture = Path(picture) if picture is not None else None
-        self._repeats, self._bandwidth, self._servers, self._say = repeats, bandwidth, servers, say
+        self._repeats, self._bandwidth, self._device = repeats, bandwidth, device
+        self._servers, self._say = servers, say
         self._request: dict[str, Any] = {
             "job_file": str(job_file),
             "events": events,
@@ -135,7 +142,7 @@ class Study:
             differences=tuple(self._differences),
             unrepeated=tuple(self._unrepeated),
             bandwidth=self._bandwidth,
-            setting=_setting(),
+            setting=_setting(self._device),
         )
         return found if found.pair() is None else dataclasses.replace(found, picture=self._picture)
 
@@ -151,10 +158,12 @@ class Study:
         """
         if not self._job.outputs:
             self._say(f"note: job {self._job.name!r} has no output: there are no products to compare")
+        for note in unmeasured(self._device, models_of(self._plan)) if self._device else ():
+            self._say(f"note: {note}")
         with tempfile.TemporaryDirectory(prefix="eventbraid-compare-") as folder:
             place = Path(folder)
             async with serving(
-                self._job, self._servers, self._plan, self.points, self._bandwidth, place, self._say
+                self._job, self._servers, self._plan, self.points, self._bandwidth, self._device, place, self._say
             ) as servers:
                 for point in _warming(self.points):
                     self._say(f"warming up: one run that does not count ({point.name})")
@@ -199,8 +208,9 @@ def _warming(points: Sequence[Point]) -> list[Point]:
     return list(by_server.values()) or [points[-1]]
 
 
-def _setting() -> dict[str, str]:
+def _setting(device: str) -> dict[str, str]:
     return {
+        **({"device": device} if device else {}),
         "eventbraid": version("eventbraid"),
         "Python": platform.python_version(),
         "system": f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores",

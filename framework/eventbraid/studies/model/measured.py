@@ -133,12 +133,13 @@ def measure(content: Any, file: Path) -> Measured:
         written = Written.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(_faults(file, error), str(file)) from None
-    for missing, what in (
-        (not written.modules, "has no times of modules: the job ran without timing"),
-        (not any(each.requests for each in written.inference.models), "has no request to a model that was answered"),
+    asked = any(each.requests for each in written.inference.models)
+    for missing, what, hint in (
+        (not written.modules, "has no times of modules: the job ran without timing", RUN),
+        (not asked, "has no request to a model that was answered", f"it takes a job that asks a server: {RUN}"),
     ):
         if missing:
-            raise ConfigurationError([Fault(str(file), what, RUN)], str(file))
+            raise ConfigurationError([Fault(str(file), what, hint)], str(file))
     return _measured(written)
 
 

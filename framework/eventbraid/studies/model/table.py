@@ -105,8 +105,10 @@ def _cost(estimate: Estimate) -> Iterator[Row]:
     if without is not None:
         yield "CPU core hours without servers", number(without.cpu), ""
     if estimate.break_even is not None:
-        worth = number(estimate.break_even) if estimate.break_even > 0 else "never"
-        yield "servers pay up to a GPU hour of", worth, "CPU core hours"
+        worth, of = number(estimate.break_even), "CPU core hours"
+        if estimate.break_even <= 0:
+            worth, of = "never", "they save no core hours"
+        yield "servers pay up to a GPU hour of", worth, of
     if prices is not None:
         yield "cost", number(prices.cost(hours)), f"{prices.cpu_hour:g} a core hour, {prices.gpu_hour:g} a GPU hour"
         if without is not None:

@@ -19,7 +19,7 @@ SETTINGS = "study.json"
 class Folder:
     """A folder with a file for each point, and one that says what was measured.
 
-    Raises `ConfigurationError` for a folder with another study, or with other files.
+    Raises `ConfigurationError` for a folder with points of another study, or with other files.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
@@ -28,14 +28,17 @@ class Folder:
         where = path / SETTINGS
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if where.exists():
+            if where.exists() and any(path.glob("*clients-*.json")):
                 self._compare(json.loads(where.read_text()), said)
-            elif any(path.iterdir()):
+            elif any(each != where for each in path.iterdir()):
                 raise ConfigurationError("is a folder with other files: --results elsewhere", str(path))
             else:
                 _write(where, said)
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"cannot keep the results of a study: {error}", str(path)) from error
+
+    def __str__(self) -> str:
+        return str(self._path)
 
     def _compare(self, there: Any, wanted: Mapping[str, Any]) -> None:
         known = there if isinstance(there, dict) else {}

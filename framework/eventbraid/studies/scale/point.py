@@ -10,7 +10,7 @@ from typing import Any
 from eventbraid.errors import DataError
 from eventbraid.studies.spread import quantile
 
-__all__ = ["Point", "point_of"]
+__all__ = ["Point", "named", "point_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,17 @@ class Point:
     server_queue: float | None
     """For which a request waited in the server, mean; None where the server does not say."""
 
+    @property
+    def name(self) -> str:
+        """How it is called in messages."""
+        return named(self.clients, self.gpus)
+
+
+def named(clients: int, gpus: int | None) -> str:
+    """A point in words."""
+    said = f"{clients} client{'s' if clients > 1 else ''}"
+    return said if gpus is None else f"{said}, {gpus} GPU{'s' if gpus > 1 else ''}"
+
 
 def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None) -> Point:
     """The figures of the clients' results; raises `DataError` where no events of all of them overlapped."""
@@ -48,7 +59,8 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
     ends = [sorted(ended for _, ended in result["events"] if begin < ended <= end) for result in results]
     if any(len(each) < 2 or each[0] == each[-1] for each in ends):
         raise DataError(
-            f"a client had fewer than two events while all {len(results)} of them were at work: give them more"
+            f"of {named(len(results), gpus)}, one had fewer than two events while all of them were at work: "
+            "give them more, with --events"
         )
     within = [ended - began for began, ended in events if begin < ended <= end]
     modules = [stop - start for result in results for start, stop in result["modules"] if begin < stop <= end]

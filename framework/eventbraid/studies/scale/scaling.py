@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.studies.model import saturation_ratio, sonic_seconds
 from eventbraid.studies.scale.knee import flat_until, plateau
-from eventbraid.studies.scale.point import Point
+from eventbraid.studies.scale.point import Point, named
 from eventbraid.studies.units import milliseconds
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 __all__ = ["FULL", "Expected", "One", "Scaling"]
 
+HEADS: Final = ("GPUs", "clients", "events/s", "of the\nmodel", "module\nmean", "of the\nmodel", "module\np95",
+                "queue in\nserver", "machine")  # fmt: skip
 FULL: Final = 0.9
 """The share of the machine's cores from which on clients wait for them."""
 
@@ -112,53 +116,69 @@ class Scaling:
 
     def render(self, console: Console) -> None:
         """Print the table, and where the servers are full."""
+        if self.points:
+            console.print(self._table())
+        for line in self._lines():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        """The points, in the columns that any of them fills."""
         from rich.table import Table
 
         streams = "one event in flight" if self.streams == 1 else f"{self.streams} events in flight each"
         table = Table(title=f"{self.job}: clients in mode {self.mode}, {streams}")
-        heads = ("GPUs", "clients", "events/s", "of the\nmodel", "module\nmean", "of the\nmodel", "module\np95")
-        for head in (*heads, "queue in\nserver", "machine"):
+        columns = list(zip(*(self._row(point) for point in self.points), strict=True))
+        filled = [any(column) for column in columns]
+        for head in compress(HEADS, filled):
             table.add_column(head, justify="right", no_wrap=True)
-        for point in self.points:
-            expected = self.expected(point)
-            rate, time = (expected.events_per_second, expected.module_seconds) if expected else (None, None)
-            table.add_row(
-                str(point.gpus or ""),
-                str(point.clients),
-                f"{point.events_per_second:.4g}",
-                _ratio(point.events_per_second, rate),
-                milliseconds(point.module_seconds),
-                _ratio(point.module_seconds, time),
-                milliseconds(point.module_p95),
-                "" if point.server_queue is None else milliseconds(point.server_queue),
-                "" if point.machine is None else f"{point.machine:.0%}",
-            )
-        console.print(table)
-        for line in self._lines():
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        for row in zip(*compress(columns, filled), strict=True):
+            table.add_row(*row)
+        return table
+
+    def _row(self, point: Point) -> tuple[str, ...]:
+        expected = self.expected(point)
+        rate, time = (expected.events_per_second, expected.module_seconds) if expected else (None, None)
+        asks = point.module_seconds > 0
+        return (
+            str(point.gpus or ""),
+            str(point.clients),
+            f"{point.events_per_second:.4g}",
+            _ratio(point.events_per_second, rate),
+            milliseconds(point.module_seconds) if asks else "",
+            _ratio(point.module_seconds, time),
+            milliseconds(point.module_p95) if asks else "",
+            "" if point.server_queue is None else milliseconds(point.server_queue),
+            "" if point.machine is None else f"{point.machine:.0%}",
+        )
 
     def _lines(self) -> Sequence[str]:
-        lines: list[str] = []
-        for gpus in self.gpus:
-            where = "" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}: "
-            flat, top = self.flat_until(gpus), self.plateau(gpus)
-            said = (
-                "the module's time has not risen by a tenth"
-                if flat is None
-                else f"from {flat:.0f} clients on the module takes a tenth longer"
-            )
-            if (full := self.saturation(gpus)) is not None:
-                said += f" (the model: the servers are full from {full:.0f} on)"
-            lines.append(where + said + ("" if top is None else f"; saturated at {top:.4g} events/s"))
+        lines = [line for gpus in self.gpus if (line := self._limits(gpus))]
         if busy := self.full():
-            lines.append(
-                f"note: {', '.join(str(point.clients) for point in busy)} clients found this machine's cores full: "
-                "their figures are more the machine's than the servers'"
-            )
+            where = "all points" if len(busy) == len(self.points) > 1 else "; ".join(point.name for point in busy)
+            what = "these figures are more the machine's than the servers'"
+            lines.append(f"note: this machine's cores were full at {where}: {what}")
         lines += [f"note: {note}" for note in self.notes]
         if self.interrupted:
             lines.append("interrupted: the same command goes on with what is missing")
         return lines
+
+    def _limits(self, gpus: int | None) -> str:
+        """Up to how many clients nothing changes, and what the servers give at most; empty where neither is known."""
+        said: list[str] = []
+        if any(point.module_seconds for point in self.of(gpus)):
+            flat = self.flat_until(gpus)
+            longer = "the module's time has not risen by a tenth"
+            if flat is not None:
+                longer = f"with more than {named(int(flat), None)} the module takes a tenth longer"
+            full = self.saturation(gpus)
+            said.append(
+                longer
+                + (f" (the model: the servers are full from {named(max(1, round(full)), None)} on)" if full else "")
+            )
+        if (top := self.plateau(gpus)) is not None:
+            said.append(f"saturated at {top:.4g} events/s")
+        where = "" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}: "
+        return where + "; ".join(said) if said else ""
 
 
 def _ratio(found: float, expected: float | None) -> str:

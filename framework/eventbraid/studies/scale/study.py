@@ -16,18 +16,19 @@ from eventbraid.address import names_servers
 from eventbraid.errors import ConfigurationError, EventbraidError, Fault, nearest
 from eventbraid.job import Job, Mode
 from eventbraid.loading import load_job
-from eventbraid.plan import make_plan
-from eventbraid.serving.emulation import parse_device
+from eventbraid.plan import Plan, make_plan
+from eventbraid.studies.emulated import device_faults, numbers_of_gpus, unmeasured, with_gpus, without_gpus
 from eventbraid.studies.model.measured import measure
 from eventbraid.studies.scale.crowd import run_clients
 from eventbraid.studies.scale.folder import Folder
-from eventbraid.studies.scale.point import Point, point_of
+from eventbraid.studies.scale.point import Point, named, point_of
 from eventbraid.studies.scale.scaling import One, Scaling
-from eventbraid.studies.servers import infers, own_server
+from eventbraid.studies.servers import models_of, own_server, own_server_faults
 
 __all__ = ["DEVICE", "scale", "scale_async"]
 
 DEVICE: Final = "emulated:v100"
+LEAST_EVENTS: Final = 2
 Told = Callable[[int, int, Point], None]
 """Told of each point: how many are finished, of how many, and the point."""
 
@@ -76,7 +77,8 @@ async def scale_async(
     Finished points are kept in the folder `results` and are not measured again; by default that is
     `scale-NAME` for the file NAME.py. Cancelled while points are measured, it gives the finished ones.
 
-    Raises `ConfigurationError` before anything runs, and `EventbraidError` with the words of a client that failed.
+    Raises `ConfigurationError` before anything runs, and `EventbraidError` with the words of a client that failed;
+    what had been finished is kept then, too.
     """
     job = load_job(job_file).replace(
         events=events,
@@ -86,14 +88,18 @@ async def scale_async(
         seed=seed,
         settings=settings,
     )
-    emulated = bool(gpus or device)
-    kinds: list[int | None] = [*sorted(set(gpus))] or ([1] if emulated else [None])
-    _check(job, clients, gpus, mode, emulated or latency > 0 or bandwidth is not None)
-    if emulated:
-        parse_device(_emulated(device, kinds[0]))
     plan = make_plan(job)
-    numbers = sorted({1, *clients})
-    notes = [] if 1 in clients else ["one client was measured too: its times are the model's parameters"]
+    own = {"--gpus": gpus, "--device": device, "--distance": latency, "--bandwidth": bandwidth is not None}
+    _check(job, plan, clients, gpus, device, mode, [option for option, given in own.items() if given])
+    kinds = numbers_of_gpus(device, gpus)
+    kind = without_gpus(device or DEVICE)
+    models = models_of(plan)
+    numbers = sorted({1, *clients}) if models else sorted(set(clients))
+    notes = list(unmeasured(kind, models)) if kinds != [None] else []
+    if 1 not in clients and models:
+        notes.append("one client was measured too: its times are the model's parameters")
+    if not models:
+        notes.append(f"no model beside: no module of job {job.name!r} asks an inference server")
     request = {
         "job_file": str(job_file),
         "mode": mode,
@@ -103,8 +109,16 @@ async def scale_async(
         "seed": job.seed,
         "settings": dict(settings or {}),
     }
-    said = {**request, "servers": list(servers), "device": device, "latency": latency, "bandwidth": bandwidth}
+    said = {
+        **request,
+        "servers": list(servers),
+        "device": "" if kinds == [None] else kind,
+        "latency": latency,
+        "bandwidth": bandwidth,
+    }
     folder = Folder(Path(results) if results else Path(f"scale-{Path(job_file).stem}"), said)
+    for note in notes:
+        say(f"note: {note}")
     points: list[Point] = []
     interrupted = False
     try:
@@ -113,9 +127,9 @@ async def scale_async(
             async with contextlib.AsyncExitStack() as stack:
                 place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eventbraid-scale-")))
                 at: Sequence[str] = servers
-                if missing and infers(plan) and not names_servers(job.servers, os.environ):
-                    away = latency or None
-                    at = await own_server(stack, job, away, bandwidth, place, say, _emulated(device, number))
+                if missing and models and not names_servers(job.servers, os.environ):
+                    emulated = "" if number is None else with_gpus(kind, number)
+                    at = await own_server(stack, job, latency or None, bandwidth, place, say, emulated)
                 for count in numbers:
                     if count in missing:
                         say(named(count, number))
@@ -127,40 +141,38 @@ async def scale_async(
                     told(len(points), len(kinds) * len(numbers), kept[0])
     except asyncio.CancelledError:
         interrupted = True
+    except EventbraidError:
+        if points:
+            of = len(kinds) * len(numbers)
+            say(f"{len(points)} of {of} points are finished and kept in {folder}: fewer --clients show them")
+        raise
     in_flight = 1 if mode == "blocking" else job.streams
-    one, more = _one(folder, points, in_flight)
+    one, more = _one(folder, points, in_flight) if models else (None, ())
     return Scaling(job.name, mode, in_flight, tuple(points), one, (*notes, *more), interrupted)
 
 
-def named(clients: int, gpus: int | None) -> str:
-    """A point in words."""
-    said = f"{clients} client{'s' if clients > 1 else ''}"
-    return said if gpus is None else f"{said}, {gpus} GPU{'s' if gpus > 1 else ''}"
-
-
-def _check(job: Job, clients: Sequence[int], gpus: Sequence[int], mode: str, serves: bool) -> None:
+def _check(
+    job: Job, plan: Plan, clients: Sequence[int], gpus: Sequence[int], device: str, mode: str, own: Sequence[str]
+) -> None:
+    """Raise `ConfigurationError` for what cannot be measured; `own` are the options of the server that is started."""
     faults = [
         Fault(option, f"must be numbers from 1 on, not {number}")
         for option, numbers in (("--clients", clients), ("--gpus", gpus))
         for number in numbers
         if number < 1
     ]
+    faults += device_faults(device, gpus)
     if mode not in get_args(Mode):
         faults.append(Fault("--mode", f"there is no mode {mode!r}", nearest(mode, get_args(Mode))))
     if not clients:
         faults.append(Fault("--clients", "names no number of clients", "--clients 1,2,5,10"))
-    if serves and names_servers(job.servers, os.environ):
-        faults.append(
-            Fault("--gpus", "is of a server that this command starts, and the job's servers are named", "leave one out")
-        )
+    events = job.events if job.events is not None else job.source.count()
+    if events is not None and events < LEAST_EVENTS:
+        what = f"must be at least {LEAST_EVENTS}, not {events}"
+        faults.append(Fault("--events", what, "a client's rate is taken from one end of an event to another"))
+    faults += own_server_faults(job, plan, own)
     if faults:
         raise ConfigurationError(faults, "scale")
-
-
-def _emulated(device: str, gpus: int | None) -> str:
-    """The device of a server with so many GPUs; empty where it is this machine's CPU."""
-    given = device or DEVICE
-    return "" if gpus is None else f"{given}{',' if ':' in given else ':'}gpus={gpus}"
 
 
 def _one(folder: Folder, points: Sequence[Point], streams: int) -> tuple[One | None, Sequence[str]]:

@@ -138,7 +138,8 @@ def _timeline(comparison: Comparison, window: Window) -> Iterator[str]:
     yield "<h2>The same stretch of time</h2>"
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=130)
-    yield _image(_data("image/png", out.getvalue()), "Timeline of events in two modes, the core below them")
+    picture = _data("image/png", out.getvalue())
+    yield _image(picture, "Timeline of events in two modes, the core below them", "wide timeline")
     yield _paragraph(
         "One row an event. Solid: CPU work, coloured by module; hatched: external work; thin lines: the event waits "
         "for its turn. The last row of each panel is the core with all events.",
@@ -156,8 +157,8 @@ def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _image(source: str, words: str) -> str:
-    return f'<figure class="wide"><img src="{source}" alt="{escape(words)}"></figure>'
+def _image(source: str, words: str, kind: str = "wide") -> str:
+    return f'<figure class="{kind}"><img src="{source}" alt="{escape(words)}"></figure>'
 
 
 def _paragraph(text: str, kind: str = "") -> str:
