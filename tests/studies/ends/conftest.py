@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "modules/protodune"))
 sys.path.insert(0, str(Path(__file__).parent))
 from real_triton import triton
 from untrained import write_untrained
-from workflows import EXAMPLES, WORKFLOWS, Workflow, copy_model
+from workflows import EXAMPLES, WORKFLOWS, Workflow
 
 import eventbraid_modules.models
 
@@ -33,7 +34,7 @@ def real(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     repository = tmp_path_factory.mktemp("models")
     (shipped,) = eventbraid_modules.models.__path__
     for folder in (Path(shipped) / "facile", EXAMPLES / "tutorial/models/top", cache / "models/emtrackmichelid"):
-        copy_model(folder, repository)
+        shutil.copytree(folder, repository / folder.name)
     with triton(repository) as address:
         yield address
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,9 +50,8 @@ WORKFLOWS = (
 
 @dataclass(frozen=True)
 class Called:
-    """What a command did."""
+    """What a command that ended well said and wrote."""
 
-    code: int
     said: str
     folder: Path
 
@@ -82,8 +80,4 @@ def call(folder: Path, *arguments: str | Path, **environment: str) -> Called:
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    return Called(done.returncode, done.stderr, folder)
-
-
-def copy_model(folder: Path, into: Path) -> None:
-    shutil.copytree(folder, into / folder.name)
+    return Called(done.stderr, folder)
