@@ -109,7 +109,11 @@ async def test_an_interrupted_study_gives_its_finished_points_and_goes_on_with_t
 
 @pytest.mark.parametrize(
     ("acquire", "words"),
-    [("raise ValueError('a bad hit')", "a bad hit"), ("import os; os._exit(7)", "its process ended with 7")],
+    [
+        ("raise ValueError('a bad hit')", "a bad hit"),
+        ("import os; os._exit(7)", "its process ended with 7"),
+        ("import os; raise ValueError('number ' + os.environ['EVENTBRAID_CLIENT'])", "number 1"),
+    ],
 )
 async def test_a_client_that_fails_ends_the_study_with_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acquire: str, words: str
