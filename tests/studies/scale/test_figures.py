@@ -32,6 +32,14 @@ def test_rate_and_times_are_of_the_window_in_which_all_clients_run() -> None:
     assert point.module_p95 == 1.0
 
 
+def test_a_module_s_time_does_not_depend_on_how_many_of_its_ends_the_window_has() -> None:
+    one = result([(float(n), n + 1.0) for n in range(4)])
+    one["modules"] = [(start + 0.2, start + 0.3) for start, _ in one["events"]] * 2
+    two = result([(0.9, 1.9), (1.9, 2.9), (2.9, 3.9)], module=0.2)
+    assert point_of([one], None, None, settle=0.1).module_seconds == pytest.approx(0.2)
+    assert point_of([two], None, None).module_seconds == pytest.approx(0.2)
+
+
 def test_what_is_let_settle_does_not_count() -> None:
     slow = [(0.0, 2.0), (2.0, 4.0)]
     point = point_of([result([*slow, *((float(n), n + 1.0) for n in range(4, 10))])], None, None, settle=0.5)

@@ -86,6 +86,13 @@ def test_the_models_batch_as_the_study_says(tmp_path: Path, batching: Batching) 
     assert [each.count for each in entry.config.instance_group] == [3]
 
 
+def test_a_folder_with_another_study_is_not_mixed_with(tmp_path: Path) -> None:
+    file = write_job(study(), tmp_path)
+    assert write_job(study(), tmp_path) == file
+    with pytest.raises(ConfigurationError, match="has another study"):
+        write_job(study(events=4), tmp_path)
+
+
 async def test_what_real_processes_cannot_be_is_told_at_once() -> None:
     one = study()
     server = replace(one.servers[0], failures=(Failure(1.0),), network=Network(client=1e6), max_requests=3)

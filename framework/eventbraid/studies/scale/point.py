@@ -64,7 +64,8 @@ def point_of(
     within = [ended - began for began, ended in events if begin < ended <= end]
     clients = np.repeat(np.arange(len(results)), [len(result["events"]) for result in results])
     began, ended = np.array(events).T
-    modules = [stop - start for result in results for start, stop in result["modules"] if begin < stop <= end]
+    spans = [span for result in results for span in result["modules"]]
+    modules = [stop - start for start, stop in spans if begin < stop <= end]
     reports = [result["report"] for result in results]
     return Point(
         clients=len(results),
@@ -74,7 +75,8 @@ def point_of(
         overlap=end - begin,
         events_per_second=events_within(clients, began, ended, begin, end) / (end - begin),
         event_seconds=statistics.median(within),
-        module_seconds=sum(modules) / len(within),
+        # the window has not as many ends of modules as of events where modules are not the last of an event
+        module_seconds=statistics.fmean(modules) * len(spans) / len(events) if modules else 0.0,
         module_p95=quantile(sorted(modules), 0.95),
         machine=machine,
         server_queue=_queue(reports),

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from eventbraid.errors import ConfigurationError
 from eventbraid.job import Job
 from eventbraid.module import Module
 from eventbraid.studies.scale.crowd import CLIENT_VARIABLE
@@ -33,14 +34,20 @@ job = client_job(Path(__file__).parent)
 
 
 def write_job(study: Study, folder: Path) -> Path:
-    """Write a study's job file, itself and its models into a folder; gives the job file."""
+    """Write a study's job file, itself and its models into a folder; gives the job file.
+
+    Raises `ConfigurationError` for a folder with another study, whose finished points may be there too.
+    """
+    text, file = TypeAdapter(Study).dump_json(study, indent=1), folder / STUDY
+    if file.exists() and file.read_bytes() != text:
+        raise ConfigurationError("has another study: choose another folder, or remove it", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / STUDY).write_bytes(TypeAdapter(Study).dump_json(study, indent=1))
+    file.write_bytes(text)
     for server in study.servers:
         write_models(server.models, study.client, folder / MODELS)
-    file = folder / "job.py"
-    file.write_text(FILE)
-    return file
+    job = folder / "job.py"
+    job.write_text(FILE)
+    return job
 
 
 def client_job(folder: Path) -> Job:
