@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from client import say
 
+from eventbraid.errors import EventbraidError
 from eventbraid.serving.emulation import parse_device
 from eventbraid.studies.scale import Point
 from eventbraid.studies.simulation import Ask, Batching, Client, Model, Network, Server, Study, Work, simulate
@@ -122,4 +123,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except EventbraidError as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(error.exit_code)
