@@ -19,6 +19,7 @@ from eventbraid.cli.options import (
     Settings,
     Streams,
     parse_accelerators,
+    parse_distances,
     parse_numbers,
     parse_settings,
     write_json,
@@ -106,8 +107,6 @@ def scale(
 
 def _distance(text: str) -> float:
     """The seconds of --distance; raises `ConfigurationError` for anything else, several distances too."""
-    from eventbraid.studies.point import parse_distances
-
     seconds, *more = parse_distances(text)
     if more:
         raise ConfigurationError("of a study of clients is one: run it again for another", "--distance")

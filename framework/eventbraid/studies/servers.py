@@ -68,9 +68,3 @@ async def own_server(
     file = folder / f"server-{server.address.rpartition(':')[2]}.toml"
     file.write_text(f'[[server]]\nname = "{name}"\naddress = "{server.address}"\nshared_memory = false\n')
     return [str(file)]
-
-
-def shown_bandwidth(bits: float) -> str:
-    """Bits a second for people: 1 Gbps, 100 Mbps."""
-    unit, scale = next((unit for unit in (("Gbps", 1e9), ("Mbps", 1e6), ("kbps", 1e3)) if bits >= unit[1]), ("bps", 1))
-    return f"{bits / scale:g} {unit}"

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eventbraid.errors import DataError
+from eventbraid.studies.spans import events_within
 from eventbraid.studies.spread import quantile
 
 __all__ = ["Point", "named", "point_of"]
@@ -23,9 +26,11 @@ class Point:
     """Read by all clients."""
     failed: int
     overlap: float
-    """For how many seconds all clients had begun and none had ended: rate and times are of this window."""
+    """For how many seconds all clients had begun and none had ended, less what was let settle: rate and times are of
+    this window."""
     events_per_second: float
-    """Of all clients."""
+    """Of all clients; the time from one end of a client to its next counts with the share of it that lies in the
+    window."""
     event_seconds: float
     """From an event's reading to its end, median."""
     module_seconds: float
@@ -49,13 +54,19 @@ def named(clients: int, gpus: int | None) -> str:
     return said if gpus is None else f"{said}, {gpus} GPU{'s' if gpus > 1 else ''}"
 
 
-def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None) -> Point:
-    """The figures of the clients' results; raises `DataError` where no events of all of them overlapped."""
+def point_of(
+    results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None, settle: float = 0.0
+) -> Point:
+    """The figures of the clients' results; `settle` is the share of their common time that does not count.
+
+    Raises `DataError` where no events of all of them overlapped.
+    """
     events = [event for result in results for event in result["events"]]
     if not all(result["events"] for result in results):
         raise DataError("a client had no event: there is nothing to measure")
     begin = max(min(began for began, _ in result["events"]) for result in results)
     end = min(max(ended for _, ended in result["events"]) for result in results)
+    begin += settle * (end - begin)
     ends = [sorted(ended for _, ended in result["events"] if begin < ended <= end) for result in results]
     if any(len(each) < 2 or each[0] == each[-1] for each in ends):
         raise DataError(
@@ -63,7 +74,10 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
             "give them more, with --events"
         )
     within = [ended - began for began, ended in events if begin < ended <= end]
-    modules = [stop - start for result in results for start, stop in result["modules"] if begin < stop <= end]
+    clients = np.repeat(np.arange(len(results)), [len(result["events"]) for result in results])
+    began, ended = np.array(events).T
+    spans = [span for result in results for span in result["modules"]]
+    modules = [stop - start for start, stop in spans if begin < stop <= end]
     reports = [result["report"] for result in results]
     return Point(
         clients=len(results),
@@ -71,10 +85,10 @@ def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: fl
         events=sum(report["events"]["read"] for report in reports),
         failed=sum(report["events"]["failed"] for report in reports),
         overlap=end - begin,
-        # from each client's first end to its last: clients go in step, and the window's edges cut their steps
-        events_per_second=sum((len(each) - 1) / (each[-1] - each[0]) for each in ends),
+        events_per_second=events_within(clients, began, ended, begin, end) / (end - begin),
         event_seconds=statistics.median(within),
-        module_seconds=sum(modules) / len(within),
+        # the window has not as many ends of modules as of events where modules are not the last of an event
+        module_seconds=statistics.fmean(modules) * len(spans) / len(events) if modules else 0.0,
         module_p95=quantile(sorted(modules), 0.95),
         machine=machine,
         server_queue=_queue(reports),

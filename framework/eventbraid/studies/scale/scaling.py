@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.studies.model import saturation_ratio, sonic_seconds
-from eventbraid.studies.scale.knee import flat_until, plateau
+from eventbraid.studies.saturation import KNEE_POINTS, Knee, knee_of, plateau
 from eventbraid.studies.scale.point import Point, named
 from eventbraid.studies.units import milliseconds
 
@@ -20,6 +20,8 @@ __all__ = ["FULL", "Expected", "One", "Scaling"]
 
 HEADS: Final = ("GPUs", "clients", "events/s", "of the\nmodel", "module\nmean", "of the\nmodel", "module\np95",
                 "queue in\nserver", "machine")  # fmt: skip
+RISEN: Final = 0.1
+"""The share by which a module's time must rise to be no longer flat."""
 FULL: Final = 0.9
 """The share of the machine's cores from which on clients wait for them."""
 
@@ -65,10 +67,19 @@ class Scaling:
         """The numbers of GPUs with a finished point."""
         return list(dict.fromkeys(point.gpus for point in self.points))
 
-    def flat_until(self, gpus: int | None) -> float | None:
-        """The clients from which on a module takes a tenth more than with the fewest; None where it never does."""
+    def knee(self, gpus: int | None) -> Knee | None:
+        """Where the module's time stops to be flat; None of too few points, or where it has not risen by a share."""
         mine = self.of(gpus)
-        return flat_until([point.clients for point in mine], [point.module_seconds for point in mine])
+        if len(mine) < KNEE_POINTS:
+            return None
+        found = knee_of([point.clients for point in mine], [point.module_seconds for point in mine])
+        return found if found.slope * (mine[-1].clients - found.clients) > RISEN * found.flat else None
+
+    def risen(self, gpus: int | None) -> int | None:
+        """The first number of clients with which a module takes a share longer than with the fewest; None: none."""
+        first, *more = self.of(gpus)
+        most = (1 + RISEN) * first.module_seconds
+        return next((point.clients for point in more if point.module_seconds > most), None)
 
     def plateau(self, gpus: int | None) -> float | None:
         """The rate above which more clients gain nothing, events a second; None where it still grows."""
@@ -106,7 +117,8 @@ class Scaling:
             "gpus": [
                 {
                     "gpus": gpus,
-                    "flat_until_clients": self.flat_until(gpus),
+                    "knee_clients": knee.clients if (knee := self.knee(gpus)) else None,
+                    "risen_clients": self.risen(gpus),
                     "plateau_events_per_second": self.plateau(gpus),
                     "expected_saturation_clients": self.saturation(gpus),
                 }
@@ -166,10 +178,12 @@ class Scaling:
         """Up to how many clients nothing changes, and what the servers give at most; empty where neither is known."""
         said: list[str] = []
         if any(point.module_seconds for point in self.of(gpus)):
-            flat = self.flat_until(gpus)
+            knee, risen = self.knee(gpus), self.risen(gpus)
             longer = "the module's time has not risen by a tenth"
-            if flat is not None:
-                longer = f"with more than {named(int(flat), None)} the module takes a tenth longer"
+            if knee is not None:
+                longer = f"the module's time is flat up to {named(max(1, round(knee.clients)), None)}"
+            elif risen is not None:
+                longer = f"with {named(risen, None)} the module takes a tenth longer"
             full = self.saturation(gpus)
             said.append(
                 longer

@@ -66,6 +66,7 @@ async def scale_async(
     accelerators: Sequence[str] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    settle: float = 0.0,
     results: str | Path | None = None,
     say: Callable[[str], None] = _say,
     told: Told = lambda done, of, point: None,
@@ -74,6 +75,7 @@ async def scale_async(
 
     Clients begin together. They ask `servers`, the job's own, or for each number of `gpus` an embedded server with
     that many of the emulated `device`, at a distance of `latency` seconds and behind `bandwidth` bits a second.
+    Rates and times leave out the first `settle`, a share of the time that all clients have in common.
     Finished points are kept in the folder `results` and are not measured again; by default that is
     `scale-NAME` for the file NAME.py. Cancelled while points are measured, it gives the finished ones.
 
@@ -91,6 +93,8 @@ async def scale_async(
     plan = make_plan(job)
     own = {"--gpus": gpus, "--device": device, "--distance": latency, "--bandwidth": bandwidth is not None}
     _check(job, plan, clients, gpus, device, mode, [option for option, given in own.items() if given])
+    if not 0 <= settle < 1:
+        raise ConfigurationError(f"must be a share from 0 to below 1, not {settle!r}", "settle")
     kinds = numbers_of_gpus(device, gpus)
     kind = without_gpus(device or DEVICE)
     models = models_of(plan)
@@ -115,6 +119,7 @@ async def scale_async(
         "device": "" if kinds == [None] else kind,
         "latency": latency,
         "bandwidth": bandwidth,
+        **({"settle": settle} if settle else {}),
     }
     folder = Folder(Path(results) if results else Path(f"scale-{Path(job_file).stem}"), said)
     for note in notes:
@@ -134,7 +139,8 @@ async def scale_async(
                     if count in missing:
                         say(named(count, number))
                         crowd = await run_clients(count, {**request, "servers": list(at)}, place / str(count))
-                        folder.keep(point_of(crowd.results, number, crowd.machine), crowd.results[0]["report"])
+                        point = point_of(crowd.results, number, crowd.machine, settle)
+                        folder.keep(point, crowd.results[0]["report"])
                     kept = folder.find(number, count)
                     assert kept is not None
                     points.append(kept[0])
