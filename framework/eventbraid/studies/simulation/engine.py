@@ -24,9 +24,10 @@ class Engine:
 
     def at(self, when: float, act: Callable[[Any], object], what: Any) -> None:
         """Have `act(what)` called at a time, or now where that is over."""
-        now = self.now
+        if when < self.now:
+            when = self.now
         self._number = number = self._number + 1
-        heappush(self._acts, (when if when > now else now, number, act, what))
+        heappush(self._acts, (when, number, act, what))
 
     def run(self, going: Collection[object]) -> None:
         """Until nothing is to happen any more, or nothing is left of what is `going` on."""

@@ -22,6 +22,21 @@ _Event: TypeAlias = tuple[int, Generator[float | Ask, None, None]]
 class Job:
     """One client: the oldest event that is ready has the core; new ones begin while a stream is free."""
 
+    __slots__ = (
+        "_begun",
+        "_client",
+        "_computing",
+        "_engine",
+        "_factors",
+        "_in_flight",
+        "_inbox",
+        "_log",
+        "_over",
+        "_pool",
+        "_ready",
+        "_spans",
+    )
+
     def __init__(
         self,
         engine: Engine,
@@ -96,11 +111,11 @@ class Job:
             step = next(event[1], None)
             if step is None:
                 self._end()
-            elif isinstance(step, float):
+            elif isinstance(step, Ask):
+                self._pool.ask(step, event)
+            else:
                 self._engine.at(self._engine.now + step, self._computed, event)
                 return
-            else:
-                self._pool.ask(step, event)
         self._computing = False
 
     def _computed(self, event: _Event) -> None:

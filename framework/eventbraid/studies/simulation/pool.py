@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from eventbraid.errors import ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.choice import choose
@@ -18,6 +18,7 @@ from eventbraid.inference.pool.health import Health, probe_pause
 from eventbraid.inference.pool.latency import Latency
 from eventbraid.inference.pool.limits import AdaptiveLimit, Slots
 from eventbraid.inference.retry import Next, failure, next_step, pause
+from eventbraid.kserve import Tensors
 from eventbraid.studies.simulation.call import Call
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log
@@ -30,7 +31,7 @@ __all__ = ["Pool"]
 ROUND_TRIPS: Final = 4
 """Questions to a server that is back before it gets requests: is it ready, what has it, the model's metadata and
 configuration."""
-NO_TENSORS: Final[dict[str, Any]] = {}
+NO_TENSORS: Final[Tensors] = {}
 
 
 class _Endpoint:
@@ -95,6 +96,23 @@ class _Place:
 class Pool:
     """The servers of one client."""
 
+    __slots__ = (
+        "_asked",
+        "_choice",
+        "_client",
+        "_draw",
+        "_engine",
+        "_log",
+        "_places",
+        "_turn",
+        "_waiting",
+        "_waits",
+        "_watched",
+        "_watching",
+        "answered",
+        "arrived",
+    )
+
     def __init__(
         self,
         engine: Engine,
@@ -126,17 +144,8 @@ class Pool:
         """Have a request answered, by whichever server it takes."""
         now, watched = self._engine.now, self._watched
         self._asked += 1
-        call = Call(
-            NO_TENSORS,
-            ask.rows,
-            since=now,
-            model=ask.model,
-            number=self._asked,
-            asked=now,
-            deadline=now + self._client.timeout,
-            ended=self._ended,
-            asker=asker,
-        )
+        deadline = now + self._client.timeout
+        call = Call(NO_TENSORS, ask.model, ask.rows, self._asked, now, deadline, asker, self._ended)
         while watched and watched[0].over:
             watched.popleft()
         watched.append(call)

@@ -44,7 +44,7 @@ class _Loaded:
 
     def clear(self) -> None:
         """As it is when the server starts."""
-        self.queue = Queue({1: QueuePolicy(self.model.most_waiting)})
+        self.queue: Queue[Call] = Queue({1: QueuePolicy(self.model.most_waiting)})
         self.idle = list(self._gpus)
 
 

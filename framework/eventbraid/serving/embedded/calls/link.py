@@ -24,15 +24,16 @@ def parse_bandwidth(text: str) -> float:
 class Wire:
     """One direction: messages go through it one after the other. Times are in seconds, of one clock."""
 
+    __slots__ = ("_free_at", "_seconds_per_byte")
+
     def __init__(self, bits_per_second: float) -> None:
         self._seconds_per_byte = 8 / bits_per_second
         self._free_at = 0.0
 
     def sent(self, nbytes: int, now: float) -> float:
         """When a message of that size, which comes now, is through."""
-        begins = self._free_at if self._free_at > now else now
-        self._free_at = through = begins + nbytes * self._seconds_per_byte
-        return through
+        self._free_at = max(self._free_at, now) + nbytes * self._seconds_per_byte
+        return self._free_at
 
 
 class Link:

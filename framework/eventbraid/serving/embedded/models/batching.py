@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from eventbraid.kserve import Tensors
 from eventbraid.kserve.rows import alike
-from eventbraid.serving.backends.base import Request
 
-__all__ = ["Batching", "take"]
+__all__ = ["Batching", "Waiting", "take"]
+
+
+class Waiting(Protocol):
+    """What is asked of a request that waits; see `eventbraid.serving.backends.base.Request`."""
+
+    @property
+    def inputs(self) -> Tensors: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def timeout(self) -> float: ...
+
+
+W = TypeVar("W", bound=Waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +50,11 @@ class Batching:
         return cls(config.max_batch_size, tuple(said.preferred_batch_size), delay)
 
 
-def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Request]:
+def take(waiting: Iterable[W], batching: Batching, now: float) -> list[W]:
     """Those of the requests, in their order, that are to be executed now together; none to wait for more."""
     if not batching.most:
         return list(islice(waiting, 1))
-    found: list[Request] = []
+    found: list[W] = []
     total = best = 0
     for request in waiting:
         if found and (total + request.rows > batching.most or not alike(found[0].inputs, request.inputs)):
