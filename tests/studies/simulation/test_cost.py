@@ -17,22 +17,20 @@ from eventbraid.studies.simulation.simulate import run
 
 @dataclass
 class Cost:
-    """For each request: acts of the engine, and calls of functions, of Python's and of C's."""
+    """For each request: acts of the engine, and calls of functions, of Python's and of C's together."""
 
     acts: float
     calls: float
-    c_calls: float
 
 
 def cost(study: Study) -> Cost:
-    acts, calls = 0, {"call": 0, "c_call": 0}
+    acts = calls = 0
     at = Engine.at.__code__
 
     def count(frame: FrameType, event: str, argument: Any) -> None:
-        nonlocal acts
-        if event in calls:
-            calls[event] += 1
-            acts += event == "call" and frame.f_code is at
+        nonlocal acts, calls
+        acts += event == "call" and frame.f_code is at
+        calls += event in ("call", "c_call")
 
     before = sys.getprofile()
     sys.setprofile(count)
@@ -41,25 +39,25 @@ def cost(study: Study) -> Cost:
     finally:
         sys.setprofile(before)
     requests = len(log.calls.ended)
-    return Cost(acts / requests, calls["call"] / requests, calls["c_call"] / requests)
+    return Cost(acts / requests, calls / requests)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("study", "acts"),
+    ("study", "acts", "calls"),
     [
-        pytest.param(protodune(235, 40, events=1), 5, id="many small requests"),
-        pytest.param(facile(4, 200, events=20), 6, id="one request an event"),
-        pytest.param(deepcalo(200, dynamic=True, events=20), 6, id="dynamic batching"),
+        pytest.param(protodune(235, 40, events=1), 5.2, 110, id="many small requests"),
+        pytest.param(facile(4, 200, events=20), 6.3, 150, id="one request an event"),
+        pytest.param(deepcalo(200, dynamic=True, events=20), 5.7, 130, id="dynamic batching"),
     ],
 )
-def test_a_request_costs_no_more_than_it_must(study: Study, acts: int) -> None:
-    """Computing, the way there, the GPU, the way back and the client's link are an act each; what is counted beside
-    them belongs to events and batches."""
+def test_a_request_costs_no_more_than_it_must(study: Study, acts: float, calls: float) -> None:
+    """Computing, the way there, the GPU, the way back and the client's link are an act each; the rest are the other
+    modules of its event, less what the requests of a batch share. The calls are bounded by some 7 % more than they
+    were with Python 3.11."""
     found = cost(study)
-    assert found.acts < acts + 0.8
-    assert found.calls < 85
-    assert found.c_calls < 85
+    assert found.acts < acts
+    assert found.calls < calls
 
 
 @pytest.mark.slow

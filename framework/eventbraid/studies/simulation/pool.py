@@ -13,18 +13,15 @@ from typing import Final
 
 from eventbraid.errors import ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.choice import choose
-from eventbraid.inference.pool.endpoint import MOST_BYTES, START
-from eventbraid.inference.pool.health import Health, probe_pause
-from eventbraid.inference.pool.latency import Latency
-from eventbraid.inference.pool.limits import AdaptiveLimit, Slots
+from eventbraid.inference.pool.health import probe_pause
 from eventbraid.inference.retry import Next, failure, next_step, pause
 from eventbraid.kserve import Tensors
 from eventbraid.studies.simulation.call import Call
+from eventbraid.studies.simulation.endpoint import Endpoint, Place
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log
 from eventbraid.studies.simulation.site import Site
 from eventbraid.studies.simulation.study import Ask, Choice, Client
-from eventbraid.studies.simulation.wires import wires
 
 __all__ = ["Pool"]
 
@@ -32,65 +29,6 @@ ROUND_TRIPS: Final = 4
 """Questions to a server that is back before it gets requests: is it ready, what has it, the model's metadata and
 configuration."""
 NO_TENSORS: Final[Tensors] = {}
-
-
-class _Endpoint:
-    """A server as one client knows it."""
-
-    __slots__ = ("back", "half", "health", "limit", "name", "out", "outstanding", "site", "slots")
-
-    def __init__(self, site: Site) -> None:
-        self.site, self.name = site, site.server.name
-        most, network = site.server.max_requests, site.server.network
-        self.outstanding = 0
-        self.limit = AdaptiveLimit(START) if most is None else None
-        self.slots = Slots(most or START, MOST_BYTES)
-        self.health = Health()
-        self.half = network.latency / 2
-        self.out, self.back = wires(network.client)
-
-    def take(self, size: int, now: float) -> None:
-        """A request of that size is on its way."""
-        self.outstanding += 1
-        self.slots.take(size)
-        if self.limit is not None:
-            self.limit.sent(now)
-            self.slots.most_requests = self.limit.limit
-
-    def give(self, size: int, now: float, seconds: float, error: ServerError | None) -> None:
-        """It was answered after so many seconds, or ended with that error."""
-        self.outstanding -= 1
-        self.slots.give(size)
-        if self.limit is None:
-            return
-        if error is None:
-            self.limit.ended(now, seconds)
-        elif isinstance(error, ServerBusy):
-            self.limit.busy(now, seconds)
-        else:
-            self.limit.ended(now, seconds, ok=False)
-        self.slots.most_requests = self.limit.limit
-
-
-class _Place:
-    """A model on a server, as the choice sees it."""
-
-    __slots__ = ("_engine", "answer_bytes", "endpoint", "health", "known", "name", "row_bytes", "slots")
-
-    def __init__(self, engine: Engine, endpoint: _Endpoint, model: str) -> None:
-        self._engine = engine
-        self.endpoint, self.name, self.known = endpoint, endpoint.name, Latency()
-        self.health, self.slots = endpoint.health, endpoint.slots
-        served = endpoint.site.server.models[model]
-        self.row_bytes, self.answer_bytes = served.row_bytes, served.answer_bytes
-
-    @property
-    def outstanding(self) -> int:
-        return self.endpoint.outstanding
-
-    @property
-    def latency(self) -> float:
-        return self.known.expected(self._engine.now)
 
 
 class Pool:
@@ -128,10 +66,10 @@ class Pool:
         self.arrived: Callable[[Call], None] = self.receive
         """Told of each answer that is there; `receive` takes it when the client has time for it."""
         self._client, self._choice = client, choice
-        endpoints = [_Endpoint(site) for site in sites]
+        endpoints = [Endpoint(site) for site in sites]
         models = dict.fromkeys(model for each in endpoints for model in each.site.server.models)
         self._places = {
-            model: [_Place(engine, each, model) for each in endpoints if model in each.site.server.models]
+            model: [Place(engine, each, model) for each in endpoints if model in each.site.server.models]
             for model in models
         }
         self._waiting: dict[str, deque[Call]] = {model: deque() for model in models}
@@ -188,7 +126,7 @@ class Pool:
             self._waits += 1
             self._serve_waiting()
 
-    def _send(self, call: Call, held: Sequence[_Endpoint] = ()) -> bool:
+    def _send(self, call: Call, held: Sequence[Endpoint] = ()) -> bool:
         """Send it where there is a server that may have it."""
         rows = call.rows
         free = [
@@ -208,7 +146,7 @@ class Pool:
         self._engine.at(through + endpoint.half, endpoint.site.arrive, call)
         return True
 
-    def _choose(self, free: Sequence[_Place], call: Call) -> _Place | None:
+    def _choose(self, free: Sequence[Place], call: Call) -> Place | None:
         if self._choice == "client":
             return choose(free, self._draw.randrange, preferred=self._client.preferred, avoid=call.failed)
         good = [each for each in free if each.name not in call.failed] or free
@@ -272,7 +210,7 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         """Hand out what is free, the model whose request waits longest first; what one waits for no later one gets."""
-        held: list[_Endpoint] = []
+        held: list[Endpoint] = []
         for waiting in sorted(filter(None, self._waiting.values()), key=lambda each: each[0].number):
             while waiting and self._send(waiting[0], held):
                 waiting.popleft()
@@ -280,15 +218,15 @@ class Pool:
             if waiting:
                 held += [each.endpoint for each in self._places[waiting[0].model] if each.health.ready]
 
-    def _set_aside(self, endpoint: _Endpoint, reason: str) -> None:
+    def _set_aside(self, endpoint: Endpoint, reason: str) -> None:
         if endpoint.health.lost(reason, self._engine.now):
             self._look_later(endpoint, 0)
 
-    def _look_later(self, endpoint: _Endpoint, looks: int) -> None:
+    def _look_later(self, endpoint: Endpoint, looks: int) -> None:
         when = self._engine.now + probe_pause(looks, self._draw.random())
         self._engine.at(when, self._look, (endpoint, looks + 1))
 
-    def _look(self, looked: tuple[_Endpoint, int]) -> None:
+    def _look(self, looked: tuple[Endpoint, int]) -> None:
         endpoint, looks = looked
         latency = endpoint.site.server.network.latency
         if endpoint.site.server.up(self._engine.now + latency / 2):
@@ -296,7 +234,7 @@ class Pool:
         else:
             self._engine.at(self._engine.now + latency, lambda _: self._look_later(endpoint, looks), None)
 
-    def _found(self, endpoint: _Endpoint) -> None:
+    def _found(self, endpoint: Endpoint) -> None:
         endpoint.health.found(self._engine.now)
         for places in self._places.values():
             for each in places:

@@ -103,7 +103,8 @@ class Site:
             self._refuse(call, ServerBusy(str(error), server=self.server.name))
             return
         if not loaded.batching.most:
-            self._pump(loaded)
+            if loaded.idle:
+                self._pump(loaded)
         elif not loaded.pumping:  # once all that come at the same time are there: they can be one batch
             loaded.pumping = True
             self._engine.at(self._engine.now, self._pump, loaded)
