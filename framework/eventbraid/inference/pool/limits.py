@@ -114,6 +114,8 @@ class AdaptiveLimit:
     It measures only while the demand fills the limit. Times are of one clock, in seconds.
     """
 
+    __slots__ = ("_began", "_in_flight", "_meter", "_reduced", "_search", "chosen", "history", "limit", "most")
+
     def __init__(self, start: int = START, most: int = MOST) -> None:
         self.limit = min(start, most)
         self.most = most

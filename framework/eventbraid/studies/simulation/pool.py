@@ -13,62 +13,43 @@ from typing import Final
 
 from eventbraid.errors import ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.choice import choose
-from eventbraid.inference.pool.endpoint import MOST_BYTES, START
-from eventbraid.inference.pool.health import Health, probe_pause
-from eventbraid.inference.pool.latency import Latency
-from eventbraid.inference.pool.limits import AdaptiveLimit, Slots
+from eventbraid.inference.pool.health import probe_pause
 from eventbraid.inference.retry import Next, failure, next_step, pause
+from eventbraid.kserve import Tensors
 from eventbraid.studies.simulation.call import Call
+from eventbraid.studies.simulation.endpoint import Endpoint, Place
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log
 from eventbraid.studies.simulation.site import Site
-from eventbraid.studies.simulation.study import Choice
-from eventbraid.studies.simulation.wires import wires
+from eventbraid.studies.simulation.study import Ask, Choice, Client
 
 __all__ = ["Pool"]
 
 ROUND_TRIPS: Final = 4
 """Questions to a server that is back before it gets requests: is it ready, what has it, the model's metadata and
 configuration."""
-
-
-class _Endpoint:
-    """A server as one client knows it."""
-
-    def __init__(self, site: Site) -> None:
-        self.site, self.name = site, site.server.name
-        most, bandwidth = site.server.max_requests, site.server.network.client
-        self.outstanding = 0
-        self.limit = AdaptiveLimit(START) if most is None else None
-        self.slots = Slots(most or START, MOST_BYTES)
-        self.health = Health()
-        self.out, self.back = wires(bandwidth)
-
-
-class _Place:
-    """A model on a server, as the choice sees it."""
-
-    __slots__ = ("_engine", "answer_bytes", "endpoint", "half", "health", "known", "name", "row_bytes", "slots")
-
-    def __init__(self, engine: Engine, endpoint: _Endpoint, model: str) -> None:
-        self._engine = engine
-        self.endpoint, self.name, self.known = endpoint, endpoint.name, Latency()
-        self.health, self.slots = endpoint.health, endpoint.slots
-        self.half = endpoint.site.server.network.latency / 2
-        served = endpoint.site.server.models[model]
-        self.row_bytes, self.answer_bytes = served.row_bytes, served.answer_bytes
-
-    @property
-    def outstanding(self) -> int:
-        return self.endpoint.outstanding
-
-    @property
-    def latency(self) -> float:
-        return self.known.expected(self._engine.now)
+NO_TENSORS: Final[Tensors] = {}
 
 
 class Pool:
     """The servers of one client."""
+
+    __slots__ = (
+        "_asked",
+        "_choice",
+        "_client",
+        "_draw",
+        "_engine",
+        "_log",
+        "_places",
+        "_turn",
+        "_waiting",
+        "_waits",
+        "_watched",
+        "_watching",
+        "answered",
+        "arrived",
+    )
 
     def __init__(
         self,
@@ -76,34 +57,39 @@ class Pool:
         sites: Iterable[Site],
         draw: random.Random,
         log: Log,
-        *,
+        client: Client,
         choice: Choice,
-        preferred: str,
-        tries: int,
     ) -> None:
         self._engine, self._draw, self._log = engine, draw, log
         self.answered: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, with its error in it."""
         self.arrived: Callable[[Call], None] = self.receive
         """Told of each answer that is there; `receive` takes it when the client has time for it."""
-        self._choice, self._preferred, self._tries = choice, preferred, tries
-        endpoints = [_Endpoint(site) for site in sites]
+        self._client, self._choice = client, choice
+        endpoints = [Endpoint(site) for site in sites]
         models = dict.fromkeys(model for each in endpoints for model in each.site.server.models)
         self._places = {
-            model: [_Place(engine, each, model) for each in endpoints if model in each.site.server.models]
+            model: [Place(engine, each, model) for each in endpoints if model in each.site.server.models]
             for model in models
         }
         self._waiting: dict[str, deque[Call]] = {model: deque() for model in models}
-        self._waits = self._turn = 0
+        self._asked = self._waits = self._turn = 0
         self._watched: deque[Call] = deque()
-        """Calls by their deadlines, which all are the same time away; those that are over leave late."""
+        """Calls by their deadlines, which all are the same time away; one that is over leaves before the next comes."""
+        self._watching = False
 
-    def ask(self, call: Call) -> None:
+    def ask(self, ask: Ask, asker: object) -> None:
         """Have a request answered, by whichever server it takes."""
-        call.ended = self._ended
-        if not self._watched:
+        now, watched = self._engine.now, self._watched
+        self._asked += 1
+        deadline = now + self._client.timeout
+        call = Call(NO_TENSORS, ask.model, ask.rows, self._asked, now, deadline, asker, self._ended)
+        while watched and watched[0].over:
+            watched.popleft()
+        watched.append(call)
+        if not self._watching:
+            self._watching = True
             self._engine.at(call.deadline, self._due, None)
-        self._watched.append(call)
         self._take(call)
 
     def _due(self, _: None) -> None:
@@ -112,6 +98,7 @@ class Pool:
             call = watched.popleft()
             if not call.over:
                 self._expire(call)
+        self._watching = bool(watched)
         if watched:
             self._engine.at(watched[0].deadline, self._due, None)
 
@@ -124,7 +111,7 @@ class Pool:
             call.error = ServerBusy("no server had room for the request before its deadline")
         else:
             call.error = ServerTimeout("no answer before the deadline", server=call.place.name)
-            self._engine.at(self._engine.now + call.place.half, call.place.endpoint.site.cancel, call)
+            self._engine.at(self._engine.now + call.place.endpoint.half, call.place.endpoint.site.cancel, call)
             self._give(call, call.error)
             self._log.failures[failure(call.error)] += 1
         self._over(call)
@@ -139,7 +126,7 @@ class Pool:
             self._waits += 1
             self._serve_waiting()
 
-    def _send(self, call: Call, held: Sequence[_Endpoint] = ()) -> bool:
+    def _send(self, call: Call, held: Sequence[Endpoint] = ()) -> bool:
         """Send it where there is a server that may have it."""
         rows = call.rows
         free = [
@@ -151,21 +138,17 @@ class Pool:
         if place is None:
             return False
         now, endpoint, size = self._engine.now, place.endpoint, rows * place.row_bytes
-        endpoint.outstanding += 1
-        place.slots.take(size)
-        if endpoint.limit is not None:
-            endpoint.limit.sent(now)
-            place.slots.most_requests = endpoint.limit.limit
+        endpoint.take(size, now)
         place.known.asked(now)
         call.place, call.sent = place, now
         call.tried += 1
         through = now if endpoint.out is None else endpoint.out.sent(size, now)
-        self._engine.at(through + place.half, endpoint.site.arrive, call)
+        self._engine.at(through + endpoint.half, endpoint.site.arrive, call)
         return True
 
-    def _choose(self, free: Sequence[_Place], call: Call) -> _Place | None:
+    def _choose(self, free: Sequence[Place], call: Call) -> Place | None:
         if self._choice == "client":
-            return choose(free, self._draw.randrange, preferred=self._preferred, avoid=call.failed)
+            return choose(free, self._draw.randrange, preferred=self._client.preferred, avoid=call.failed)
         good = [each for each in free if each.name not in call.failed] or free
         if self._choice == "random":
             return self._draw.choice(good)
@@ -174,15 +157,7 @@ class Pool:
 
     def _give(self, call: Call, error: ServerError | None) -> None:
         now, place = self._engine.now, call.place
-        endpoint, took = place.endpoint, now - call.sent
-        endpoint.outstanding -= 1
-        endpoint.slots.give(call.rows * place.row_bytes)
-        if endpoint.limit is not None:
-            if isinstance(error, ServerBusy):
-                endpoint.limit.busy(now, took)
-            else:
-                endpoint.limit.ended(now, took, error is None)
-            endpoint.slots.most_requests = endpoint.limit.limit
+        place.endpoint.give(call.rows * place.row_bytes, now, now - call.sent, error)
         if self._waits:
             self._serve_waiting()
 
@@ -191,9 +166,9 @@ class Pool:
         if call.over:
             return
         place = call.place
-        if call.error is None and place.endpoint.back is not None:
-            size = call.rows * place.answer_bytes
-            self._engine.at(place.endpoint.back.sent(size, self._engine.now), self.arrived, call)
+        back = place.endpoint.back
+        if back is not None and call.error is None:
+            self._engine.at(back.sent(call.rows * place.answer_bytes, self._engine.now), self.arrived, call)
         else:
             self.arrived(call)
 
@@ -204,9 +179,10 @@ class Pool:
         if call.error is not None:
             self._failed(call, call.error)
             return
-        call.place.known.took(self._engine.now - call.sent)
+        known = call.place.known
+        known.took(self._engine.now - call.sent)
         self._give(call, None)
-        call.place.known.did_well()
+        known.did_well()
         self._over(call)
 
     def _failed(self, call: Call, error: ServerError) -> None:
@@ -220,7 +196,7 @@ class Pool:
         call.place = None
         others = any(each.health.ready and each.name not in call.failed for each in self._places[call.model])
         left = call.deadline - self._engine.now
-        step = next_step(error, tried=call.tried, tries=self._tries, left=left, others=others)
+        step = next_step(error, tried=call.tried, tries=self._client.tries, left=left, others=others)
         if step is Next.FAIL:
             self._over(call)
         elif step is Next.LATER and (again or not others):
@@ -234,7 +210,7 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         """Hand out what is free, the model whose request waits longest first; what one waits for no later one gets."""
-        held: list[_Endpoint] = []
+        held: list[Endpoint] = []
         for waiting in sorted(filter(None, self._waiting.values()), key=lambda each: each[0].number):
             while waiting and self._send(waiting[0], held):
                 waiting.popleft()
@@ -242,15 +218,15 @@ class Pool:
             if waiting:
                 held += [each.endpoint for each in self._places[waiting[0].model] if each.health.ready]
 
-    def _set_aside(self, endpoint: _Endpoint, reason: str) -> None:
+    def _set_aside(self, endpoint: Endpoint, reason: str) -> None:
         if endpoint.health.lost(reason, self._engine.now):
             self._look_later(endpoint, 0)
 
-    def _look_later(self, endpoint: _Endpoint, looks: int) -> None:
+    def _look_later(self, endpoint: Endpoint, looks: int) -> None:
         when = self._engine.now + probe_pause(looks, self._draw.random())
         self._engine.at(when, self._look, (endpoint, looks + 1))
 
-    def _look(self, looked: tuple[_Endpoint, int]) -> None:
+    def _look(self, looked: tuple[Endpoint, int]) -> None:
         endpoint, looks = looked
         latency = endpoint.site.server.network.latency
         if endpoint.site.server.up(self._engine.now + latency / 2):
@@ -258,7 +234,7 @@ class Pool:
         else:
             self._engine.at(self._engine.now + latency, lambda _: self._look_later(endpoint, looks), None)
 
-    def _found(self, endpoint: _Endpoint) -> None:
+    def _found(self, endpoint: Endpoint) -> None:
         endpoint.health.found(self._engine.now)
         for places in self._places.values():
             for each in places:

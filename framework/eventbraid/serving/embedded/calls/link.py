@@ -24,6 +24,8 @@ def parse_bandwidth(text: str) -> float:
 class Wire:
     """One direction: messages go through it one after the other. Times are in seconds, of one clock."""
 
+    __slots__ = ("_free_at", "_seconds_per_byte")
+
     def __init__(self, bits_per_second: float) -> None:
         self._seconds_per_byte = 8 / bits_per_second
         self._free_at = 0.0

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
+from eventbraid.kserve import Tensors
 from eventbraid.kserve.rows import alike
-from eventbraid.serving.backends.base import Request
 
-__all__ = ["Batching", "take"]
+__all__ = ["Batching", "Waiting", "take"]
+
+
+class Waiting(Protocol):
+    """What is asked of a request that waits; see `eventbraid.serving.backends.base.Request`."""
+
+    @property
+    def inputs(self) -> Tensors: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def timeout(self) -> float: ...
+
+
+W = TypeVar("W", bound=Waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +50,13 @@ class Batching:
         return cls(config.max_batch_size, tuple(said.preferred_batch_size), delay)
 
 
-def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Request]:
+def take(waiting: Iterable[W], batching: Batching, now: float) -> list[W]:
     """Those of the requests, in their order, that are to be executed now together; none to wait for more."""
-    found: list[Request] = []
+    if not batching.most:
+        return list(islice(waiting, 1))
+    found: list[W] = []
     total = best = 0
     for request in waiting:
-        if not batching.most:
-            return [request]
         if found and (total + request.rows > batching.most or not alike(found[0].inputs, request.inputs)):
             return found[: best or None]  # it cannot grow: no reason to wait
         found.append(request)
@@ -48,5 +67,5 @@ def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Req
             return found
     if best:
         return found[:best]
-    since = min((each.since for each in found), default=now)
+    since = min([each.since for each in found], default=now)
     return found if now >= since + batching.delay else []

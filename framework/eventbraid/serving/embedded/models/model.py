@@ -38,7 +38,7 @@ class Model:
         self.decoupled = bool(entry.config.model_transaction_policy.decoupled)
         self.shapes = Shapes(entry.config)
         self._batching = Batching.of(entry.config)
-        self._queue = Queue.of(entry.config)
+        self._queue: Queue[Request] = Queue.of(entry.config)
         self._answers: dict[Request, asyncio.Future[Reply | None]] = {}
         self._workers = [
             worker(f"{entry.name}/{version} {number}", make, self._done) for number, make in enumerate(instances)

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Generic
 
-from eventbraid.serving.backends.base import Request
 from eventbraid.serving.backends.failure import ModelFailure
+from eventbraid.serving.embedded.models.batching import W, Waiting
 
 __all__ = ["Queue", "QueuePolicy", "expired", "full"]
 
@@ -44,7 +44,7 @@ class QueuePolicy:
         delays = said.timeout_action == type(said).DELAY
         return cls(said.max_queue_size, timeout, said.allow_timeout_override, delays)
 
-    def until(self, request: Request) -> float:
+    def until(self, request: Waiting) -> float:
         """When the request has waited too long; 0: never."""
         timeout = self.timeout
         if self.override and request.timeout and (not timeout or request.timeout < timeout):
@@ -53,22 +53,25 @@ class QueuePolicy:
 
 
 @dataclass(slots=True)
-class _Level:
+class _Level(Generic[W]):
     policy: QueuePolicy
-    waiting: deque[Request] = field(default_factory=deque)
-    late: deque[Request] = field(default_factory=deque)
+    waiting: deque[W] = field(default_factory=deque)
+    late: deque[W] = field(default_factory=deque)
     """Those that have waited too long, where that is no reason to refuse them."""
 
 
-class Queue:
+class Queue(Generic[W]):
     """Requests by priority, 1 the highest; within one, the oldest first."""
 
     def __init__(self, levels: Mapping[int, QueuePolicy] | None = None, default: int = 1) -> None:
-        self._levels = {level: _Level(policy) for level, policy in sorted((levels or {1: QueuePolicy()}).items())}
+        policies = sorted((levels or {1: QueuePolicy()}).items())
+        self._levels: dict[int, _Level[W]] = {level: _Level(policy) for level, policy in policies}
+        self._only = next(iter(self._levels.values())) if len(self._levels) == 1 else None
+        self._lanes = [lane for each in self._levels.values() for lane in (each.waiting, each.late)]
         self._default = default
 
     @classmethod
-    def of(cls, config: Any) -> Queue:
+    def of(cls, config: Any) -> Queue[W]:
         """As a ModelConfig wants it."""
         if not config.HasField("dynamic_batching"):
             return cls()
@@ -79,29 +82,34 @@ class Queue:
         return cls(policies, said.default_priority_level or 1)
 
     def __len__(self) -> int:
-        return sum(len(each.waiting) + len(each.late) for each in self._levels.values())
+        return sum(map(len, self._lanes))
 
-    def __iter__(self) -> Iterator[Request]:
-        levels = self._levels.values()
-        return chain.from_iterable(chain(each.waiting, each.late) for each in levels)
+    def __bool__(self) -> bool:
+        return any(self._lanes)
 
-    def add(self, request: Request) -> None:
+    def __iter__(self) -> Iterator[W]:
+        return chain.from_iterable(self._lanes)
+
+    def add(self, request: W) -> None:
         """Let it wait; raises `ModelFailure` where too many do."""
         level = self._level(request)
         if 0 < level.policy.most <= len(level.waiting) + len(level.late):
             raise full()
         level.waiting.append(request)
 
-    def remove(self, request: Request) -> None:
+    def remove(self, request: W) -> None:
         """It waits no more; the first of its priority is found at once."""
         level = self._level(request)
-        for queue in (level.waiting, level.late):
-            if request in queue:
-                queue.remove(request)
+        if level.waiting and level.waiting[0] is request:
+            level.waiting.popleft()
+            return
+        for lane in (level.waiting, level.late):
+            if request in lane:
+                lane.remove(request)
 
-    def expire(self, now: float) -> list[Request]:
+    def expire(self, now: float) -> list[W]:
         """Those that have waited too long and are to be refused; they are out. Others move behind."""
-        refused: list[Request] = []
+        refused: list[W] = []
         for level in self._levels.values():
             over = [each for each in level.waiting if 0 < level.policy.until(each) <= now]
             for each in over:
@@ -119,5 +127,7 @@ class Queue:
         """True where a request may wait too long."""
         return any(each.policy.timeout or each.policy.override for each in self._levels.values())
 
-    def _level(self, request: Request) -> _Level:
+    def _level(self, request: W) -> _Level[W]:
+        if self._only is not None:
+            return self._only
         return self._levels.get(request.priority) or self._levels.get(self._default) or self._levels[1]
