@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventbraid import ConfigurationError
 from eventbraid.serving.emulation.clock import ServiceTime
-from eventbraid.serving.emulation.spec import DEFAULT_TIME, DeviceSpec, check_models, parse_device, plateau
+from eventbraid.serving.emulation.spec import DEFAULT_TIME, DeviceSpec, check_models, device_text, parse_device, plateau
 
 
 def test_everything_can_be_said() -> None:
     assert parse_device("emulated:gpus=4,t0=2ms,per_row=50us,most=100,memory=16GB,answers=zeros") == DeviceSpec(
         gpus=4, time=ServiceTime(2e-3, pytest.approx(50e-6), 100), memory=16_000_000_000, answers="zeros"
     )
+
+
+@st.composite
+def devices(draw: st.DrawFn) -> DeviceSpec:
+    seconds, most = st.floats(0, 100), st.integers(1, 2000)
+    said = st.fixed_dictionaries({}, optional={"t0": seconds, "per_row": seconds, "most": most})
+    return DeviceSpec(
+        gpus=draw(st.integers(1, 1024)),
+        time=ServiceTime(draw(seconds), draw(seconds), draw(st.just(0) | most)),
+        models=draw(st.dictionaries(st.sampled_from(["facile", "my.net"]), said.filter(bool))),
+        preset=draw(st.sampled_from(["", "v100", "t4"])),
+        memory=draw(st.none() | st.integers(1, 10**12)),
+        answers=draw(st.sampled_from(["network", "zeros"])),
+    )
+
+
+@given(devices())
+def test_the_text_of_a_device_is_that_device(device: DeviceSpec) -> None:
+    assert parse_device(device_text(device)) == device
 
 
 @pytest.mark.parametrize("text", ["emulated", "emulated:", " emulated "])

@@ -35,6 +35,14 @@ def test_rate_and_times_are_of_the_window_in_which_all_clients_run() -> None:
     assert point.module_p95 == 1.0
 
 
+def test_what_is_let_settle_does_not_count() -> None:
+    slow = [(0.0, 2.0), (2.0, 4.0)]
+    point = point_of([result([*slow, *((float(n), n + 1.0) for n in range(4, 10))])], None, None, settle=0.5)
+    assert point.overlap == 5.0
+    assert point.events_per_second == 1.0
+    assert point.event_seconds == 1.0
+
+
 def test_clients_that_never_run_together_are_an_error_that_says_what_to_do() -> None:
     with pytest.raises(DataError, match="fewer than two events while all 2 of them were at work: give them more"):
         point_of([result([(0.0, 1.0)]), result([(2.0, 3.0)])], None, None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final, Literal, cast, get_args
 
 from pydantic import ByteSize, TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from eventbraid.errors import ConfigurationError, Fault, nearest
 from eventbraid.serving.emulation.clock import ServiceTime
 from eventbraid.serving.emulation.presets import PRESETS
 
-__all__ = ["DEFAULT_TIME", "Answers", "DeviceSpec", "check_models", "parse_device", "plateau"]
+__all__ = ["DEFAULT_TIME", "Answers", "DeviceSpec", "check_models", "device_text", "parse_device", "plateau"]
 
 Answers = Literal["network", "zeros"]
 
@@ -96,6 +97,23 @@ def parse_device(text: str) -> DeviceSpec:
         raise ConfigurationError(faults, "the device")
     time = replace(DEFAULT_TIME, **{key: found.pop(key) for key in TIMES if key in found})
     return DeviceSpec(time=time, models=models, **found)
+
+
+def device_text(device: DeviceSpec) -> str:
+    """The text of a device: `parse_device` makes the same of it."""
+    items = [device.preset] if device.preset else []
+    items += [f"gpus={device.gpus}"] if device.gpus > 1 else []
+    items += _times("", asdict(device.time))
+    for name, said in device.models.items():
+        items += _times(f"{name}.", said)
+    items += [] if device.memory is None else [f"memory={device.memory}"]
+    return ",".join((f"emulated:answers={device.answers}", *items))
+
+
+def _times(of: str, said: Mapping[str, Any]) -> list[str]:
+    """What is said of a model; decimals in full, as floats in Python."""
+    shown = {key: value if key == "most" else f"{Decimal(repr(value)):f}s" for key, value in said.items()}
+    return [f"{of}{key}={value}" for key, value in shown.items() if value]
 
 
 def _item(item: str) -> tuple[str, str, Any]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from eventbraid.errors import EventbraidError
 from eventbraid.studies.scale.machine import busy_share, read_cores
 
-__all__ = ["Crowd", "run_clients"]
+__all__ = ["CLIENT_VARIABLE", "Crowd", "run_clients"]
+
+CLIENT_VARIABLE: Final = "EVENTBRAID_CLIENT"
+"""In each client's environment its number, from 1 on: a job file that reads it gives every client work of its own."""
 
 
 class Crowd(NamedTuple):
@@ -61,6 +65,7 @@ async def _start(place: Path, request: Mapping[str, Any]) -> asyncio.subprocess.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=said,
+            env={**os.environ, CLIENT_VARIABLE: place.name},
             start_new_session=True,  # Ctrl-C is for the study, which then ends its clients
         )
     text = json.dumps({**request, "folder": str(place), "result": str(place / "result.json")})

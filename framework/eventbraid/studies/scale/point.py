@@ -23,7 +23,8 @@ class Point:
     """Read by all clients."""
     failed: int
     overlap: float
-    """For how many seconds all clients had begun and none had ended: rate and times are of this window."""
+    """For how many seconds all clients had begun and none had ended, less what was let settle: rate and times are of
+    this window."""
     events_per_second: float
     """Of all clients."""
     event_seconds: float
@@ -38,13 +39,19 @@ class Point:
     """For which a request waited in the server, mean; None where the server does not say."""
 
 
-def point_of(results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None) -> Point:
-    """The figures of the clients' results; raises `DataError` where no events of all of them overlapped."""
+def point_of(
+    results: Sequence[Mapping[str, Any]], gpus: int | None, machine: float | None, settle: float = 0.0
+) -> Point:
+    """The figures of the clients' results; `settle` is the share of their common time that does not count.
+
+    Raises `DataError` where no events of all of them overlapped.
+    """
     events = [event for result in results for event in result["events"]]
     if not all(result["events"] for result in results):
         raise DataError("a client had no event: there is nothing to measure")
     begin = max(min(began for began, _ in result["events"]) for result in results)
     end = min(max(ended for _, ended in result["events"]) for result in results)
+    begin += settle * (end - begin)
     ends = [sorted(ended for _, ended in result["events"] if begin < ended <= end) for result in results]
     if any(len(each) < 2 or each[0] == each[-1] for each in ends):
         raise DataError(

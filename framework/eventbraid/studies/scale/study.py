@@ -65,6 +65,7 @@ async def scale_async(
     accelerators: Sequence[str] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    settle: float = 0.0,
     results: str | Path | None = None,
     say: Callable[[str], None] = _say,
     told: Told = lambda done, of, point: None,
@@ -73,6 +74,7 @@ async def scale_async(
 
     Clients begin together. They ask `servers`, the job's own, or for each number of `gpus` an embedded server with
     that many of the emulated `device`, at a distance of `latency` seconds and behind `bandwidth` bits a second.
+    Rates and times leave out the first `settle`, a share of the time that all clients have in common.
     Finished points are kept in the folder `results` and are not measured again; by default that is
     `scale-NAME` for the file NAME.py. Cancelled while points are measured, it gives the finished ones.
 
@@ -89,6 +91,8 @@ async def scale_async(
     emulated = bool(gpus or device)
     kinds: list[int | None] = [*sorted(set(gpus))] or ([1] if emulated else [None])
     _check(job, clients, gpus, mode, emulated or latency > 0 or bandwidth is not None)
+    if not 0 <= settle < 1:
+        raise ConfigurationError(f"must be a share from 0 to below 1, not {settle!r}", "settle")
     if emulated:
         parse_device(_emulated(device, kinds[0]))
     plan = make_plan(job)
@@ -104,6 +108,7 @@ async def scale_async(
         "settings": dict(settings or {}),
     }
     said = {**request, "servers": list(servers), "device": device, "latency": latency, "bandwidth": bandwidth}
+    said |= {"settle": settle} if settle else {}
     folder = Folder(Path(results) if results else Path(f"scale-{Path(job_file).stem}"), said)
     points: list[Point] = []
     interrupted = False
@@ -120,7 +125,8 @@ async def scale_async(
                     if count in missing:
                         say(named(count, number))
                         crowd = await run_clients(count, {**request, "servers": list(at)}, place / str(count))
-                        folder.keep(point_of(crowd.results, number, crowd.machine), crowd.results[0]["report"])
+                        point = point_of(crowd.results, number, crowd.machine, settle)
+                        folder.keep(point, crowd.results[0]["report"])
                     kept = folder.find(number, count)
                     assert kept is not None
                     points.append(kept[0])

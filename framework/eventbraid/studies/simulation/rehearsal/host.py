@@ -17,6 +17,7 @@ from eventbraid.serving.embedded.models.model import Model
 from eventbraid.serving.emulation import Clock
 from eventbraid.serving.repository.layout import ModelEntry
 from eventbraid.studies.simulation import study as described
+from eventbraid.studies.simulation.configuration import config_text
 from eventbraid.studies.simulation.log import Batches, Log, Spans
 from eventbraid.studies.simulation.rehearsal.copy import Copy, VirtualWorker
 from eventbraid.studies.simulation.wires import wires
@@ -157,18 +158,8 @@ class Host:
 
 def entry_of(name: str, model: described.Model) -> ModelEntry:
     """The model as a repository's, with a configuration that batches as described."""
-    batching = model.batching
-    text = f'name: "{name}"\n'
-    if batching.most:
-        preferred = ", ".join(map(str, batching.preferred))
-        text += (
-            f"max_batch_size: {batching.most}\n"
-            f"dynamic_batching {{ preferred_batch_size: [{preferred}] "
-            f"max_queue_delay_microseconds: {round(batching.delay * 1e6)} "
-            f"default_queue_policy {{ max_queue_size: {model.most_waiting} }} }}\n"
-        )
-    config = parse_config(text, name)
-    metadata = ModelMetadata(name, ("1",), (), (), batching.most, config)
+    config = parse_config(config_text(name, model), name)
+    metadata = ModelMetadata(name, ("1",), (), (), model.batching.most, config)
     return ModelEntry(name, {"1": Path("model.onnx")}, config, metadata)
 
 
