@@ -9,7 +9,6 @@ from benchmarks.figures import claims, style
 from benchmarks.figures.figure import Figure
 from benchmarks.figures.rows import Row
 from benchmarks.figures.sweep import Curve, Curves, Sweep
-
 from eventbraid.studies.simulation import Study
 from eventbraid.studies.simulation.published import CHANNEL, facile
 

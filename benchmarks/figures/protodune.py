@@ -9,7 +9,6 @@ from benchmarks.figures import claims, style
 from benchmarks.figures.figure import Figure
 from benchmarks.figures.rows import Row
 from benchmarks.figures.sweep import Curve, Curves, Sweep, spread
-
 from eventbraid.studies.model import Workload
 from eventbraid.studies.simulation import Study
 from eventbraid.studies.simulation.published import OTHER_MODULES, PREPROCESSING, protodune, protodune_scaling
@@ -21,12 +20,15 @@ MODULE_ON_CPU: Final = 220.0
 """Seconds: A 3.1."""
 MODULE: Final = 1
 """The module that asks, of the two that a client has."""
+EVENTS: Final = {235: 6, 1693: 12}
+"""Of each client, by the rows of a request."""
 CLIENTS: Final = (1, 25, 50, 100, 150, 175, 200, 225, 250, 275, 300, 325, 350, 375, 400)
+FEWER: Final = (50, 150, 200, 225, 250, 275, 300, 350, 400)
 QUICK: Final = (1, 50, 200, 400)
 
 
 def _study(rows: Literal[235, 1693], clients: int, *, dynamic: bool = False, share: float = 0.2) -> Study:
-    return spread(protodune(rows, clients, gpus=GPUS, dynamic=dynamic, events=12 if rows == 235 else 20), share)
+    return spread(protodune(rows, clients, gpus=GPUS, dynamic=dynamic, events=EVENTS[rows]), share)
 
 
 def _knee(curve: Curve) -> float:
@@ -46,7 +48,7 @@ def draw(curves: Curves) -> Any:
             style.line(axes, curves[name], curves[name].modules(MODULE), colour, f"simulated, {label}")
         for rows in (235, 1693) if axes is left else (1693,):
             scaling, numbers = protodune_scaling(rows), range(1, 401)
-            label = "Eq. 4" if rows == 1693 else None
+            label = "Eq. 4" if rows == 1693 else "_"
             axes.plot(numbers, [scaling.module(each, GPUS) for each in numbers], label=label, **style.DOTTED)
         axes.set_ylim(bottom=0)
     large = (claims.FLAT_LARGE.published, claims.MODULE.published)
@@ -99,8 +101,8 @@ PROTODUNE: Final = Figure(
         "235": Sweep(partial(_study, 235), CLIENTS, QUICK),
         "1693": Sweep(partial(_study, 1693), CLIENTS, QUICK),
         "joined": Sweep(partial(_study, 1693, dynamic=True), CLIENTS, QUICK),
-        "even": Sweep(partial(_study, 1693, share=0.1), CLIENTS, QUICK),
-        "uneven": Sweep(partial(_study, 1693, share=0.4), CLIENTS, QUICK),
+        "even": Sweep(partial(_study, 1693, share=0.1), FEWER, QUICK),
+        "uneven": Sweep(partial(_study, 1693, share=0.4), FEWER, QUICK),
     },
     draw,
     rows,

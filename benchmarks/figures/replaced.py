@@ -8,7 +8,6 @@ from benchmarks.figures import claims, deepcalo, facile, resnet50
 from benchmarks.figures.claims import Claim
 from benchmarks.figures.rows import Row
 from benchmarks.figures.sweep import Curve
-
 from eventbraid.studies.model import replacement_ratio
 from eventbraid.studies.simulation.published import SONIC_SECONDS
 

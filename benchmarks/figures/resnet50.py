@@ -9,7 +9,6 @@ from benchmarks.figures import claims, style
 from benchmarks.figures.figure import Figure
 from benchmarks.figures.rows import Row
 from benchmarks.figures.sweep import Curves, Sweep
-
 from eventbraid.studies.simulation.published import PICTURE, resnet50
 
 __all__ = ["BITS", "RESNET50"]

@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.figures.claims import Claim
 
-__all__ = ["HEADS", "Row", "missed"]
+__all__ = ["HEADS", "Row", "missed", "number"]
 
 HEADS: Final = ("figure", "what", "published", "obtained", "ratio", "wanted", "")
 
@@ -28,8 +28,8 @@ class Row:
     @property
     def held(self) -> bool | None:
         """True where it is as near as is wanted; None where nothing is wanted."""
-        within = self.claim.within
-        return None if within is None else abs(self.ratio - 1) <= within
+        published, within = self.claim.published, self.claim.within
+        return None if within is None else abs(self.obtained - published) <= within * published
 
     @property
     def verdict(self) -> str:
@@ -39,9 +39,9 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """As text, one for each of `HEADS`."""
         claim = self.claim
-        published = claim.said or _with_unit(_number(claim.published, 6), claim.unit)
+        published = claim.said or _with_unit(number(claim.published, 6), claim.unit)
         wanted = "" if claim.within is None else f"within {claim.within:.0%}".replace("%", " %")
-        obtained = _with_unit(_number(self.obtained, 3), claim.unit)
+        obtained = _with_unit(number(self.obtained, 3), claim.unit)
         return (claim.source, claim.what, published, obtained, f"{self.ratio:.2f}", wanted, self.verdict)
 
 
@@ -50,7 +50,7 @@ def missed(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.held is False]
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
     """Whole from 100 on, else with so many significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.{digits}g}"
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from benchmarks.figures.sweep import spread
 from eventbraid.serving.emulation import DeviceSpec
-from eventbraid.studies.simulation import Ask, Client, Model, Network, Study, Work
-from eventbraid.studies.simulation.published import deepcalo, facile, hlt, protodune, resnet50
+from eventbraid.studies.simulation import Ask, Model, Network, Study, Work
 
-__all__ = ["SETUPS", "Scale", "Setup", "scaled"]
+__all__ = ["Scale", "scaled"]
 
 BITS: Final = 8
 
@@ -34,56 +31,31 @@ class Scale:
         return ", ".join(parts) or "as published"
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """A line of a figure that is measured with real processes."""
-
-    figure: str
-    what: str
-    study: Study
-    """As published."""
-    scale: Scale
-    clients: tuple[int, ...]
-
-    @property
-    def scaled(self) -> Study:
-        """What is measured, and simulated beside."""
-        return scaled(self.study, self.scale)
-
-
 def scaled(study: Study, scale: Scale) -> Study:
-    """The study with other times; a client's link is time of its requests, as in A, Eq. 2.
-
-    All clients begin within an event's time, as before.
-    """
+    """The study with other times; a client's link becomes time of its requests, as in A, Eq. 2."""
     (server,) = study.servers
-    bandwidth = server.network.client
+    bandwidth, latency = server.network.client, server.network.latency
     modules: list[Work | Ask] = []
     models: dict[str, Model] = {}
-    times: dict[str, Mapping[str, float]] = {}
-    latency = server.network.latency
+    times: dict[str, dict[str, float]] = {}
     for module in study.client.modules:
         if isinstance(module, Work):
             modules.append(Work(module.seconds * scale.time))
             continue
         requests, rest = divmod(module.requests, scale.joined)
-        assert not rest, f"{module.requests} requests are not groups of {scale.joined}"
-        times_each = scale.time * scale.joined
-        modules.append(replace(module, requests=requests, before=module.before * times_each))
+        assert not rest, f"{module.requests} requests are no groups of {scale.joined}"
+        name, longer = f"scaled_{module.model}", scale.time * scale.joined
+        modules.append(replace(module, model=name, requests=requests, before=module.before * longer))
         model, service = server.models[module.model], server.device.service(module.model)
-        models[module.model] = replace(model, row_bytes=1)
-        gpu = times_each * scale.load
-        times[module.model] = {"t0": service.t0 * gpu, "per_row": service.per_row * gpu}
-        if bandwidth is not None:
-            latency += module.rows * model.row_bytes * BITS / bandwidth
-        latency *= times_each
-    device = DeviceSpec(server.device.gpus, models=times, answers="zeros")
-    client = replace(study.client, modules=tuple(modules), stagger=study.client.stagger * scale.time)
-    return replace(
-        study, client=client, servers=(replace(server, device=device, models=models, network=Network(latency)),)
+        models[name] = replace(model, row_bytes=1)
+        times[name] = {key: getattr(service, key) * longer * scale.load for key in ("t0", "per_row")}
+        sent = module.rows * model.row_bytes * BITS / bandwidth if bandwidth else 0.0
+        latency = (latency + sent) * longer
+    server = replace(
+        server,
+        device=DeviceSpec(server.device.gpus, models=times, answers="zeros"),
+        models=models,
+        network=Network(latency),
     )
-
-
-def _events(study: Study, events: int) -> Study:
-    client: Client = replace(study.client, events=events)
-    return replace(study, client=client)
+    client = replace(study.client, modules=tuple(modules), stagger=study.client.stagger * scale.time)
+    return replace(study, client=client, servers=(server,))

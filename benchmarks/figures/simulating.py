@@ -8,7 +8,6 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
 from benchmarks.figures.figure import Figure
 from benchmarks.figures.sweep import Curve, requests_of
-
 from eventbraid.studies.simulation import Result, simulate
 
 __all__ = ["simulate_all", "work_of"]

@@ -9,8 +9,6 @@ from benchmarks.figures import claims, style
 from benchmarks.figures.figure import Figure
 from benchmarks.figures.rows import Row
 from benchmarks.figures.sweep import Curve, Curves, Sweep, spread
-
-from eventbraid.studies.picture import INK
 from eventbraid.studies.simulation import Study
 from eventbraid.studies.simulation.published import HLT_SECONDS, hlt
 
@@ -21,7 +19,7 @@ FOUR: Final = (1, 100, 200, 400, 600, 800, 900, 1000, 1100, 1200, 1300)
 
 
 def _study(gpus: int, clients: int, *, share: float = 0.2) -> Study:
-    return spread(hlt(clients, gpus=gpus, events=60), share)
+    return spread(hlt(clients, gpus=gpus, events=40), share)
 
 
 def _knee(curve: Curve) -> float:
@@ -40,7 +38,7 @@ def draw(curves: Curves) -> Any:
         low, high = [each.p5 for each in events], [each.p95 for each in events]
         times.fill_between(curve.clients, low, high, color=colour, alpha=0.15, lw=0)
         style.line(rates, curve, curve.rates, colour, f"simulated, {label}")
-    times.axhline(HLT_SECONDS, color=INK, ls=":", lw=1.6, label="without FACILE")
+    times.axhline(HLT_SECONDS, label="without FACILE", **style.DOTTED)
     seconds = HLT_SECONDS * claims.TRIGGER_TIME.published
     style.published(times, [(claims.TRIGGERS.published, seconds)], style.ORANGE, "published: no loss until")
     style.published(times, [(claims.TRIGGERS_FOUR.published, seconds)], style.BLUE, "")

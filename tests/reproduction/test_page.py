@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+
 from benchmarks.figures import claims
 from benchmarks.figures.__main__ import FIGURES
 from benchmarks.figures.claims import Claim
 from benchmarks.figures.page import fill, markdown
 from benchmarks.figures.rows import HEADS
-
 from eventbraid.errors import DataError
 
 DOCS = Path(__file__).parents[2] / "docs"

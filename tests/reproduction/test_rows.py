@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.figures.claims import Claim
 from benchmarks.figures.rows import Row, missed
 

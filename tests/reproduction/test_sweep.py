@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from benchmarks.figures.sweep import LEAST, Curve, Sweep, requests_of, spread
 
+from benchmarks.figures.sweep import LEAST, Curve, Sweep, requests_of, spread
 from eventbraid.studies.simulation import Study, sweep
 from eventbraid.studies.simulation.published import facile, protodune
 
