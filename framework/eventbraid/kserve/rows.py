@@ -39,8 +39,12 @@ def check_batch(model: ModelMetadata, inputs: Tensors, most: int, server: str = 
 
 def alike(one: Tensors, other: Tensors) -> bool:
     """True when two requests can be one: the same inputs of the same types and shapes behind the batch."""
-    return one.keys() == other.keys() and all(
-        array.dtype == other[name].dtype and array.shape[1:] == other[name].shape[1:] for name, array in one.items()
+    return one is other or (
+        one.keys() == other.keys()
+        and all(
+            array.dtype == other[name].dtype and array.shape[1:] == other[name].shape[1:]
+            for name, array in one.items()
+        )
     )
 
 

@@ -33,7 +33,9 @@ class Latency:
 
     def asked(self, now: float) -> None:
         """A request goes to it."""
-        self._weight = max(self._weight, 1.0 - self._left(now))
+        forgotten = 1.0 - self._left(now)
+        if forgotten > self._weight:
+            self._weight = forgotten
         self._asked = now
 
     def took(self, seconds: float) -> None:

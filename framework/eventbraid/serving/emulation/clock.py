@@ -42,7 +42,7 @@ class ServiceTime:
 
 def end_of(free_at: float, ready: float, seconds: float) -> float:
     """When a batch ends that was `ready` to begin, on a GPU that has time from `free_at` on."""
-    return max(free_at, ready) + seconds
+    return (free_at if free_at > ready else ready) + seconds
 
 
 def ready_after(now: float, answered: float, end: float, seconds: float, size: int) -> float:

@@ -24,8 +24,9 @@ class Engine:
 
     def at(self, when: float, act: Callable[[Any], object], what: Any) -> None:
         """Have `act(what)` called at a time, or now where that is over."""
-        self._number += 1
-        heappush(self._acts, (max(self.now, when), self._number, act, what))
+        now = self.now
+        self._number = number = self._number + 1
+        heappush(self._acts, (when if when > now else now, number, act, what))
 
     def run(self, going: Collection[object]) -> None:
         """Until nothing is to happen any more, or nothing is left of what is `going` on."""

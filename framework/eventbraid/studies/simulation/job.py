@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any, Final
+from typing import TypeAlias
 
 from eventbraid.errors import ServerError
 from eventbraid.studies.simulation.call import Call
@@ -16,17 +15,8 @@ from eventbraid.studies.simulation.study import Ask, Client, Work
 
 __all__ = ["Job"]
 
-NO_TENSORS: Final[dict[str, Any]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    number: int
-    steps: Generator[float | Ask, None, None]
-    """The seconds that it computes next, or what it asks."""
-
-    def __lt__(self, other: _Event) -> bool:
-        return self.number < other.number
+_Event: TypeAlias = tuple[int, Generator[float | Ask, None, None]]
+"""Its number, and its steps: the seconds that it computes next, or what it asks."""
 
 
 class Job:
@@ -46,7 +36,7 @@ class Job:
         pool.answered, pool.arrived = self._answered, self._arrived
         self._spans = [log.modules.setdefault(n, Spans()) for n in range(len(client.modules))]
         self._ready: list[_Event] = []
-        self._begun = self._in_flight = self._calls = 0
+        self._begun = self._in_flight = 0
         self._computing = False
         self._inbox: list[Call] = []
 
@@ -76,8 +66,9 @@ class Job:
             self._take_core()
 
     def _fail(self, event: _Event, error: ServerError) -> None:
+        _, steps = event
         try:
-            event.steps.throw(error)
+            steps.throw(error)
         except ServerError:
             self._log.lost += 1
             self._end()
@@ -92,38 +83,24 @@ class Job:
     def _take_core(self) -> None:
         """Carry on with the oldest event that is ready, or begin one, until something computes or all wait."""
         self._computing = True
-        client = self._client
+        client, ready = self._client, self._ready
         while True:
-            if self._ready:
-                event = heappop(self._ready)
+            if ready:
+                event = heappop(ready)
             elif self._in_flight < client.streams and self._begun < client.events:
-                event = _Event(self._begun, self._steps())
+                event = self._begun, self._steps()
                 self._begun += 1
                 self._in_flight += 1
             else:
                 break
-            step = next(event.steps, None)
+            step = next(event[1], None)
             if step is None:
                 self._end()
-            elif isinstance(step, Ask):
-                self._calls += 1
-                now = self._engine.now
-                deadline = now + client.timeout
-                self._pool.ask(
-                    Call(
-                        NO_TENSORS,
-                        step.rows,
-                        since=now,
-                        model=step.model,
-                        number=self._calls,
-                        asked=now,
-                        deadline=deadline,
-                        asker=event,
-                    )
-                )
-            else:
+            elif isinstance(step, float):
                 self._engine.at(self._engine.now + step, self._computed, event)
                 return
+            else:
+                self._pool.ask(step, event)
         self._computing = False
 
     def _computed(self, event: _Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from eventbraid.errors import ServerBusy, ServerError, ServerTimeout, ServerUnavailable
 from eventbraid.inference.pool.choice import choose
@@ -22,7 +22,7 @@ from eventbraid.studies.simulation.call import Call
 from eventbraid.studies.simulation.engine import Engine
 from eventbraid.studies.simulation.log import Log
 from eventbraid.studies.simulation.site import Site
-from eventbraid.studies.simulation.study import Choice
+from eventbraid.studies.simulation.study import Ask, Choice, Client
 from eventbraid.studies.simulation.wires import wires
 
 __all__ = ["Pool"]
@@ -30,31 +30,56 @@ __all__ = ["Pool"]
 ROUND_TRIPS: Final = 4
 """Questions to a server that is back before it gets requests: is it ready, what has it, the model's metadata and
 configuration."""
+NO_TENSORS: Final[dict[str, Any]] = {}
 
 
 class _Endpoint:
     """A server as one client knows it."""
 
+    __slots__ = ("back", "half", "health", "limit", "name", "out", "outstanding", "site", "slots")
+
     def __init__(self, site: Site) -> None:
         self.site, self.name = site, site.server.name
-        most, bandwidth = site.server.max_requests, site.server.network.client
+        most, network = site.server.max_requests, site.server.network
         self.outstanding = 0
         self.limit = AdaptiveLimit(START) if most is None else None
         self.slots = Slots(most or START, MOST_BYTES)
         self.health = Health()
-        self.out, self.back = wires(bandwidth)
+        self.half = network.latency / 2
+        self.out, self.back = wires(network.client)
+
+    def take(self, size: int, now: float) -> None:
+        """A request of that size is on its way."""
+        self.outstanding += 1
+        self.slots.take(size)
+        if self.limit is not None:
+            self.limit.sent(now)
+            self.slots.most_requests = self.limit.limit
+
+    def give(self, size: int, now: float, seconds: float, error: ServerError | None) -> None:
+        """It was answered after so many seconds, or ended with that error."""
+        self.outstanding -= 1
+        self.slots.give(size)
+        if self.limit is None:
+            return
+        if error is None:
+            self.limit.ended(now, seconds)
+        elif isinstance(error, ServerBusy):
+            self.limit.busy(now, seconds)
+        else:
+            self.limit.ended(now, seconds, ok=False)
+        self.slots.most_requests = self.limit.limit
 
 
 class _Place:
     """A model on a server, as the choice sees it."""
 
-    __slots__ = ("_engine", "answer_bytes", "endpoint", "half", "health", "known", "name", "row_bytes", "slots")
+    __slots__ = ("_engine", "answer_bytes", "endpoint", "health", "known", "name", "row_bytes", "slots")
 
     def __init__(self, engine: Engine, endpoint: _Endpoint, model: str) -> None:
         self._engine = engine
         self.endpoint, self.name, self.known = endpoint, endpoint.name, Latency()
         self.health, self.slots = endpoint.health, endpoint.slots
-        self.half = endpoint.site.server.network.latency / 2
         served = endpoint.site.server.models[model]
         self.row_bytes, self.answer_bytes = served.row_bytes, served.answer_bytes
 
@@ -76,17 +101,15 @@ class Pool:
         sites: Iterable[Site],
         draw: random.Random,
         log: Log,
-        *,
+        client: Client,
         choice: Choice,
-        preferred: str,
-        tries: int,
     ) -> None:
         self._engine, self._draw, self._log = engine, draw, log
         self.answered: Callable[[Call], None] = lambda call: None
         """Told of each call that is over, with its error in it."""
         self.arrived: Callable[[Call], None] = self.receive
         """Told of each answer that is there; `receive` takes it when the client has time for it."""
-        self._choice, self._preferred, self._tries = choice, preferred, tries
+        self._client, self._choice = client, choice
         endpoints = [_Endpoint(site) for site in sites]
         models = dict.fromkeys(model for each in endpoints for model in each.site.server.models)
         self._places = {
@@ -94,16 +117,32 @@ class Pool:
             for model in models
         }
         self._waiting: dict[str, deque[Call]] = {model: deque() for model in models}
-        self._waits = self._turn = 0
+        self._asked = self._waits = self._turn = 0
         self._watched: deque[Call] = deque()
-        """Calls by their deadlines, which all are the same time away; those that are over leave late."""
+        """Calls by their deadlines, which all are the same time away; one that is over leaves before the next comes."""
+        self._watching = False
 
-    def ask(self, call: Call) -> None:
+    def ask(self, ask: Ask, asker: object) -> None:
         """Have a request answered, by whichever server it takes."""
-        call.ended = self._ended
-        if not self._watched:
+        now, watched = self._engine.now, self._watched
+        self._asked += 1
+        call = Call(
+            NO_TENSORS,
+            ask.rows,
+            since=now,
+            model=ask.model,
+            number=self._asked,
+            asked=now,
+            deadline=now + self._client.timeout,
+            ended=self._ended,
+            asker=asker,
+        )
+        while watched and watched[0].over:
+            watched.popleft()
+        watched.append(call)
+        if not self._watching:
+            self._watching = True
             self._engine.at(call.deadline, self._due, None)
-        self._watched.append(call)
         self._take(call)
 
     def _due(self, _: None) -> None:
@@ -112,6 +151,7 @@ class Pool:
             call = watched.popleft()
             if not call.over:
                 self._expire(call)
+        self._watching = bool(watched)
         if watched:
             self._engine.at(watched[0].deadline, self._due, None)
 
@@ -124,7 +164,7 @@ class Pool:
             call.error = ServerBusy("no server had room for the request before its deadline")
         else:
             call.error = ServerTimeout("no answer before the deadline", server=call.place.name)
-            self._engine.at(self._engine.now + call.place.half, call.place.endpoint.site.cancel, call)
+            self._engine.at(self._engine.now + call.place.endpoint.half, call.place.endpoint.site.cancel, call)
             self._give(call, call.error)
             self._log.failures[failure(call.error)] += 1
         self._over(call)
@@ -151,21 +191,17 @@ class Pool:
         if place is None:
             return False
         now, endpoint, size = self._engine.now, place.endpoint, rows * place.row_bytes
-        endpoint.outstanding += 1
-        place.slots.take(size)
-        if endpoint.limit is not None:
-            endpoint.limit.sent(now)
-            place.slots.most_requests = endpoint.limit.limit
+        endpoint.take(size, now)
         place.known.asked(now)
         call.place, call.sent = place, now
         call.tried += 1
         through = now if endpoint.out is None else endpoint.out.sent(size, now)
-        self._engine.at(through + place.half, endpoint.site.arrive, call)
+        self._engine.at(through + endpoint.half, endpoint.site.arrive, call)
         return True
 
     def _choose(self, free: Sequence[_Place], call: Call) -> _Place | None:
         if self._choice == "client":
-            return choose(free, self._draw.randrange, preferred=self._preferred, avoid=call.failed)
+            return choose(free, self._draw.randrange, preferred=self._client.preferred, avoid=call.failed)
         good = [each for each in free if each.name not in call.failed] or free
         if self._choice == "random":
             return self._draw.choice(good)
@@ -174,15 +210,7 @@ class Pool:
 
     def _give(self, call: Call, error: ServerError | None) -> None:
         now, place = self._engine.now, call.place
-        endpoint, took = place.endpoint, now - call.sent
-        endpoint.outstanding -= 1
-        endpoint.slots.give(call.rows * place.row_bytes)
-        if endpoint.limit is not None:
-            if isinstance(error, ServerBusy):
-                endpoint.limit.busy(now, took)
-            else:
-                endpoint.limit.ended(now, took, error is None)
-            endpoint.slots.most_requests = endpoint.limit.limit
+        place.endpoint.give(call.rows * place.row_bytes, now, now - call.sent, error)
         if self._waits:
             self._serve_waiting()
 
@@ -191,9 +219,9 @@ class Pool:
         if call.over:
             return
         place = call.place
-        if call.error is None and place.endpoint.back is not None:
-            size = call.rows * place.answer_bytes
-            self._engine.at(place.endpoint.back.sent(size, self._engine.now), self.arrived, call)
+        back = place.endpoint.back
+        if back is not None and call.error is None:
+            self._engine.at(back.sent(call.rows * place.answer_bytes, self._engine.now), self.arrived, call)
         else:
             self.arrived(call)
 
@@ -204,9 +232,10 @@ class Pool:
         if call.error is not None:
             self._failed(call, call.error)
             return
-        call.place.known.took(self._engine.now - call.sent)
+        known = call.place.known
+        known.took(self._engine.now - call.sent)
         self._give(call, None)
-        call.place.known.did_well()
+        known.did_well()
         self._over(call)
 
     def _failed(self, call: Call, error: ServerError) -> None:
@@ -220,7 +249,7 @@ class Pool:
         call.place = None
         others = any(each.health.ready and each.name not in call.failed for each in self._places[call.model])
         left = call.deadline - self._engine.now
-        step = next_step(error, tried=call.tried, tries=self._tries, left=left, others=others)
+        step = next_step(error, tried=call.tried, tries=self._client.tries, left=left, others=others)
         if step is Next.FAIL:
             self._over(call)
         elif step is Next.LATER and (again or not others):

@@ -56,7 +56,7 @@ def run(study: Study) -> tuple[Log, float]:
     client = study.client
     going = set[Job]()
     for beginning in beginnings(study):
-        pool = Pool(engine, sites, draw, log, choice=study.choice, preferred=client.preferred, tries=client.tries)
+        pool = Pool(engine, sites, draw, log, client, study.choice)
         job = Job(engine, client, pool, factors(client, beginning.seed), log, going.discard)
         going.add(job)
         engine.at(beginning.at, job.begin, None)

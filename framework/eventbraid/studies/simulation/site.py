@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from eventbraid.errors import ServerBusy, ServerError, ServerUnavailable
 from eventbraid.serving.backends.failure import ModelFailure
@@ -18,7 +18,7 @@ from eventbraid.studies.simulation.wires import wires
 
 __all__ = ["Site"]
 
-_Executed: TypeAlias = "tuple[_Loaded, _Gpu, list[Any], int, float, int]"
+_Executed: TypeAlias = "tuple[_Loaded, _Gpu, Sequence[Call], int, float, int]"
 """A batch: its model, GPU, calls, rows and seconds, and which of the server's lives it belongs to."""
 
 
@@ -34,8 +34,10 @@ class _Gpu:
 class _Loaded:
     """A model: its queue, and the GPU of each copy that is idle."""
 
+    __slots__ = ("_gpus", "batching", "idle", "model", "pumping", "queue", "service", "timed")
+
     def __init__(self, server: Server, name: str, model: Model, gpus: list[_Gpu]) -> None:
-        self.model, self.service = model, server.device.service(name)
+        self.model, self.batching, self.service = model, model.batching, server.device.service(name)
         self._gpus = [gpu for gpu in gpus for _ in range(model.instances)]
         self.pumping = self.timed = False
         self.clear()
@@ -53,8 +55,7 @@ class Site:
         self.server, self.up = server, server.up(0.0)
         self._engine = engine
         self._half = server.network.latency / 2
-        bandwidth = server.network.server
-        self._in, self._out = wires(bandwidth)
+        self._in, self._out = wires(server.network.server)
         self._gpus = [_Gpu() for _ in range(server.device.gpus)]
         self._models: Mapping[str, _Loaded] = {
             name: _Loaded(server, name, model, self._gpus) for name, model in server.models.items()
@@ -74,7 +75,7 @@ class Site:
     def arrive(self, call: Call) -> None:
         """A request is here, or its first byte where the server's link takes time."""
         if not self.up:
-            self._answer(call, ServerUnavailable("connection refused", server=self.server.name))
+            self._refuse(call, ServerUnavailable("connection refused", server=self.server.name))
             return
         self._present[call] = None
         if self._in is not None:
@@ -99,9 +100,9 @@ class Site:
             loaded.queue.add(call)
         except ModelFailure as error:
             del self._present[call]
-            self._answer(call, ServerBusy(str(error), server=self.server.name))
+            self._refuse(call, ServerBusy(str(error), server=self.server.name))
             return
-        if not loaded.model.batching.most:
+        if not loaded.batching.most:
             self._pump(loaded)
         elif not loaded.pumping:  # once all that come at the same time are there: they can be one batch
             loaded.pumping = True
@@ -109,17 +110,17 @@ class Site:
 
     def _pump(self, loaded: _Loaded) -> None:
         loaded.pumping = False
-        now, batching, queue = self._engine.now, loaded.model.batching, loaded.queue
-        while loaded.idle and (batch := take(queue, batching, now)):
+        now, batching, queue, idle = self._engine.now, loaded.batching, loaded.queue, loaded.idle
+        while idle and queue and (batch := take(queue, batching, now)):
             rows = 0
             for call in batch:
                 queue.remove(call)
                 rows += call.rows
                 self._waits.add(call.since, now)
-            gpu, seconds = loaded.idle.pop(), loaded.service.seconds(rows)
+            gpu, seconds = idle.pop(), loaded.service.seconds(rows)
             gpu.free_at = end = end_of(gpu.free_at, now, seconds)
             self._engine.at(end, self._done, (loaded, gpu, batch, rows, seconds, self._life))
-        if batching.delay and loaded.idle and not loaded.timed and (first := next(iter(queue), None)) is not None:
+        if batching.delay and idle and not loaded.timed and (first := next(iter(queue), None)) is not None:
             loaded.timed = True
             self._engine.at(first.since + batching.delay, self._waited, loaded)
 
@@ -133,20 +134,22 @@ class Site:
             return
         self._batches.add(self._engine.now, seconds, rows, len(batch))
         loaded.idle.append(gpu)
-        for call in batch:
-            if not call.cancelled:
-                del self._present[call]
-                self._answer(call, None)
+        answered = [call for call in batch if not call.cancelled]
+        for call in answered:
+            del self._present[call]
+            call.error = None
+        if self._out is None:
+            self._engine.at(self._engine.now + self._half, _tell, answered)
+        else:
+            for call in answered:
+                through = self._out.sent(call.rows * loaded.model.answer_bytes, self._engine.now)
+                self._engine.at(through + self._half, _tell, (call,))
         if loaded.queue:
             self._pump(loaded)
 
-    def _answer(self, call: Call, error: ServerError | None) -> None:
-        through = self._engine.now
-        if self._out is not None and error is None:
-            size = call.rows * self.server.models[call.model].answer_bytes
-            through = self._out.sent(size, through)
+    def _refuse(self, call: Call, error: ServerError) -> None:
         call.error = error
-        self._engine.at(through + self._half, call.ended, call)
+        self._engine.at(self._engine.now + self._half, _tell, (call,))
 
     def _turn(self, _: None) -> None:
         """Die, or be back."""
@@ -160,4 +163,10 @@ class Site:
             gpu.free_at = 0.0
         lost, self._present = self._present, {}
         for call in lost:
-            self._answer(call, ServerUnavailable("connection lost", server=self.server.name))
+            self._refuse(call, ServerUnavailable("connection lost", server=self.server.name))
+
+
+def _tell(calls: Sequence[Call]) -> None:
+    """Their answers, or failures, have made their way."""
+    for call in calls:
+        call.ended(call)

@@ -30,8 +30,9 @@ class Wire:
 
     def sent(self, nbytes: int, now: float) -> float:
         """When a message of that size, which comes now, is through."""
-        self._free_at = max(self._free_at, now) + nbytes * self._seconds_per_byte
-        return self._free_at
+        begins = self._free_at if self._free_at > now else now
+        self._free_at = through = begins + nbytes * self._seconds_per_byte
+        return through
 
 
 class Link:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from eventbraid.kserve.rows import alike
@@ -33,11 +34,11 @@ class Batching:
 
 def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Request]:
     """Those of the requests, in their order, that are to be executed now together; none to wait for more."""
+    if not batching.most:
+        return list(islice(waiting, 1))
     found: list[Request] = []
     total = best = 0
     for request in waiting:
-        if not batching.most:
-            return [request]
         if found and (total + request.rows > batching.most or not alike(found[0].inputs, request.inputs)):
             return found[: best or None]  # it cannot grow: no reason to wait
         found.append(request)
@@ -48,5 +49,5 @@ def take(waiting: Iterable[Request], batching: Batching, now: float) -> list[Req
             return found
     if best:
         return found[:best]
-    since = min((each.since for each in found), default=now)
+    since = min([each.since for each in found], default=now)
     return found if now >= since + batching.delay else []

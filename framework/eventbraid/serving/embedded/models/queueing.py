@@ -65,6 +65,7 @@ class Queue:
 
     def __init__(self, levels: Mapping[int, QueuePolicy] | None = None, default: int = 1) -> None:
         self._levels = {level: _Level(policy) for level, policy in sorted((levels or {1: QueuePolicy()}).items())}
+        self._lanes = [lane for each in self._levels.values() for lane in (each.waiting, each.late)]
         self._default = default
 
     @classmethod
@@ -79,11 +80,13 @@ class Queue:
         return cls(policies, said.default_priority_level or 1)
 
     def __len__(self) -> int:
-        return sum(len(each.waiting) + len(each.late) for each in self._levels.values())
+        return sum(map(len, self._lanes))
+
+    def __bool__(self) -> bool:
+        return any(self._lanes)
 
     def __iter__(self) -> Iterator[Request]:
-        levels = self._levels.values()
-        return chain.from_iterable(chain(each.waiting, each.late) for each in levels)
+        return chain.from_iterable(self._lanes)
 
     def add(self, request: Request) -> None:
         """Let it wait; raises `ModelFailure` where too many do."""
@@ -95,9 +98,12 @@ class Queue:
     def remove(self, request: Request) -> None:
         """It waits no more; the first of its priority is found at once."""
         level = self._level(request)
-        for queue in (level.waiting, level.late):
-            if request in queue:
-                queue.remove(request)
+        if level.waiting and level.waiting[0] is request:
+            level.waiting.popleft()
+            return
+        for lane in (level.waiting, level.late):
+            if request in lane:
+                lane.remove(request)
 
     def expire(self, now: float) -> list[Request]:
         """Those that have waited too long and are to be refused; they are out. Others move behind."""
