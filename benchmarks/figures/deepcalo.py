@@ -18,9 +18,9 @@ BITS: Final = 5 * IMAGE * 8
 LINK: Final = 3.9e9
 """Bits a second at which the paper's throughput peaked: B 5.3.1."""
 FEW: Final = (1, 2, 5, 10, 20, 30, 50, 100, 200)
-MANY: Final = (*FEW, 400, 600, 800, 1000)
+MANY: Final = (*FEW, 400, 600, 1000)
 QUICK: Final = (1, 50, 200, 1000)
-EVENTS: Final = 100
+EVENTS: Final = 60
 LOOKS: Final = {
     "alone": ("alone", style.BLUE, "-"),
     "joined": ("dynamic batching, five executions", style.ORANGE, "-"),

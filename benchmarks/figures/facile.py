@@ -24,13 +24,13 @@ CLIENTS: Final = {
     1: (1, 5, 10, 20, 30, 40, 50, 60, 80, 100, 150),
     4: (5, 20, 50, 100, 150, 200, 250, 300, 400, 500, 600),
     8: (10, 50, 100, 200, 300, 400, 500, 600, 800, 1000),
-    24: (200, 500, 800, 1000, 1200, 1500, 2000),
+    24: (200, 500, 1000, 1500, 2000),
 }
 LOOKS: Final = {1: style.BLUE, 4: style.ORANGE, 8: style.GREEN, 24: style.PINK}
 
 
 def _study(gpus: int, clients: int) -> Study:
-    return facile(gpus, clients, events=50, bandwidth=LINK if gpus == 24 else None)
+    return facile(gpus, clients, events=30, bandwidth=LINK if gpus == 24 else None)
 
 
 def _saturated(curve: Curve) -> float:

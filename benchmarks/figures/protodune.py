@@ -20,10 +20,11 @@ MODULE_ON_CPU: Final = 220.0
 """Seconds: A 3.1."""
 MODULE: Final = 1
 """The module that asks, of the two that a client has."""
-EVENTS: Final = {235: 6, 1693: 12}
+EVENTS: Final = {235: 4, 1693: 6}
 """Of each client, by the rows of a request."""
-CLIENTS: Final = (1, 25, 50, 100, 150, 175, 200, 225, 250, 275, 300, 325, 350, 375, 400)
-FEWER: Final = (50, 150, 200, 225, 250, 275, 300, 350, 400)
+SMALL: Final = (1, 50, 100, 150, 175, 200, 225, 250, 300, 350, 400)
+LARGE: Final = (1, 50, 100, 150, 200, 225, 250, 275, 300, 325, 350, 375, 400)
+FEWER: Final = (100, 200, 250, 300, 350, 400)
 QUICK: Final = (1, 50, 200, 400)
 
 
@@ -98,9 +99,9 @@ PROTODUNE: Final = Figure(
     "a-fig5",
     "A Fig. 5: ProtoDUNE-SP on four T4s",
     {
-        "235": Sweep(partial(_study, 235), CLIENTS, QUICK),
-        "1693": Sweep(partial(_study, 1693), CLIENTS, QUICK),
-        "joined": Sweep(partial(_study, 1693, dynamic=True), CLIENTS, QUICK),
+        "235": Sweep(partial(_study, 235), SMALL, QUICK),
+        "1693": Sweep(partial(_study, 1693), LARGE, QUICK),
+        "joined": Sweep(partial(_study, 1693, dynamic=True), LARGE, QUICK),
         "even": Sweep(partial(_study, 1693, share=0.1), FEWER, QUICK),
         "uneven": Sweep(partial(_study, 1693, share=0.4), FEWER, QUICK),
     },

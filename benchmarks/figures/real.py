@@ -65,11 +65,7 @@ def table(found: Sequence[Measured]) -> list[tuple[str, ...]]:
     """A row for each point, with `HEADS`."""
     return [
         (
-            *(
-                (each.setup.figure, each.setup.what, str(each.setup.scale))
-                if result is each.beside[0]
-                else ("", "", "")
-            ),
+            *(each.setup.named if result is each.beside[0] else ("", "", "")),
             str(point.clients),
             *_compared(result.events_per_second, point.events_per_second, 1, ""),
             *_compared(each.module(result), point.module_seconds, 1e3, " ms"),

@@ -10,7 +10,7 @@ from eventbraid.studies.simulation import Ask, Result, Study, knee_of
 
 __all__ = ["Curve", "Curves", "Sweep", "requests_of", "spread"]
 
-LEAST = 400
+LEAST = 200
 """Events of all clients together at every point: few clients have more of them each."""
 QUICK = 2
 """Events of each client where only the way is tried."""

@@ -19,7 +19,7 @@ FOUR: Final = (1, 100, 200, 400, 600, 800, 900, 1000, 1100, 1200, 1300)
 
 
 def _study(gpus: int, clients: int, *, share: float = 0.2) -> Study:
-    return spread(hlt(clients, gpus=gpus, events=40), share)
+    return spread(hlt(clients, gpus=gpus, events=25), share)
 
 
 def _knee(curve: Curve) -> float:
