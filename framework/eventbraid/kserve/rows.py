@@ -42,7 +42,8 @@ def alike(one: Tensors, other: Tensors) -> bool:
     return one is other or (
         one.keys() == other.keys()
         and all(
-            array.dtype == other[name].dtype and array.shape[1:] == other[name].shape[1:] for name, array in one.items()
+            array.dtype == other[name].dtype and array.shape[1:] == other[name].shape[1:]
+            for name, array in one.items()
         )
     )
 

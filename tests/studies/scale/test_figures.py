@@ -1,4 +1,4 @@
-"""Figures of a study of many clients: of points, knees, plateaux and the machine."""
+"""Figures of a study of many clients: of points and the machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from eventbraid.errors import DataError
-from eventbraid.studies.scale.knee import flat_until, plateau
 from eventbraid.studies.scale.machine import Cores, busy_share, read_cores
 from eventbraid.studies.scale.point import point_of
 
@@ -60,26 +57,6 @@ def test_the_queue_is_the_mean_over_requests_and_unknown_where_no_server_says() 
     told = point_of([result(events, inference={"models": [ASKED, other, unknown]})], None, None)
     assert told.server_queue == pytest.approx((4 * 0.002 + 12 * 0.006) / 16)
     assert point_of([result(events, inference={"models": [unknown]})], None, None).server_queue is None
-
-
-def test_the_knee_lies_where_the_line_between_two_points_passes_the_tolerance() -> None:
-    assert flat_until([1, 10, 20, 40], [1.0, 1.0, 1.0, 2.0]) == pytest.approx(22)
-    assert flat_until([1, 10, 20], [1.0, 1.05, 1.09]) is None
-    assert flat_until([], []) is None
-
-
-@given(st.integers(1, 200), st.floats(0.01, 10), st.floats(0.001, 1))
-def test_of_clients_that_block_the_knee_is_a_tenth_above_saturation(saturation: int, alone: float, step: float) -> None:
-    clients = list(range(1, 3 * saturation + 4))
-    seconds = [alone * max(1.0, each / saturation) for each in clients]
-    found = flat_until(clients, seconds)
-    assert found == pytest.approx(max(1.1 * saturation, 1.1), rel=0.01)
-
-
-def test_a_rate_that_still_grows_has_no_plateau() -> None:
-    assert plateau([1, 2, 4], [10, 20, 39]) is None
-    assert plateau([1, 2, 4, 8], [10, 20, 29, 30]) == 30
-    assert plateau([1], [10]) is None
 
 
 def test_the_machine_is_as_busy_as_its_cores_were_in_between(tmp_path: Path) -> None:

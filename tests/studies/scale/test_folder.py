@@ -68,8 +68,15 @@ def shown(*points: Point, **settings: Any) -> str:
 
 def test_it_is_said_where_the_servers_are_full() -> None:
     full = replace(POINT, clients=4, events_per_second=20.0, module_seconds=0.08)
-    assert "4 GPUs: from 2 clients on the module takes a tenth longer; saturated at 20 events/s" in shown(POINT, full)
+    assert "4 GPUs: with 4 clients the module takes a tenth longer; saturated at 20 events/s" in shown(POINT, full)
     assert "4 GPUs: the module's time has not risen by a tenth" in shown(POINT)
+
+
+def test_four_points_have_a_knee_where_times_have_risen_by_a_tenth() -> None:
+    flat = [replace(POINT, clients=clients) for clients in (1, 2, 8)]
+    rises = replace(POINT, clients=24, module_seconds=0.08)
+    assert "4 GPUs: the module's time is flat up to 8 clients" in shown(*flat, rises)
+    assert "4 GPUs: the module's time has not risen by a tenth" in shown(*flat, replace(rises, module_seconds=0.041))
 
 
 def test_points_that_found_the_machine_full_are_named() -> None:

@@ -78,7 +78,8 @@ async def test_a_gpu_that_is_full_gives_all_clients_no_more_than_its_plateau_and
     assert both.events_per_second > 1.3 * full.events_per_second
     assert full.server_queue is not None
     assert full.server_queue > 0.02
-    assert 1 < scaling.flat_until(1) < 3
+    assert scaling.risen(1) == 3
+    assert scaling.knee(1) is None
     assert scaling.saturation(1) == pytest.approx(1.2, abs=0.4)
     assert scaling.saturation(2) == pytest.approx(2 * scaling.saturation(1))
     for point in (one, full):
@@ -108,7 +109,11 @@ async def test_an_interrupted_study_gives_its_finished_points_and_goes_on_with_t
 
 @pytest.mark.parametrize(
     ("acquire", "words"),
-    [("raise ValueError('a bad hit')", "a bad hit"), ("import os; os._exit(7)", "its process ended with 7")],
+    [
+        ("raise ValueError('a bad hit')", "a bad hit"),
+        ("import os; os._exit(7)", "its process ended with 7"),
+        ("import os; raise ValueError('number ' + os.environ['EVENTBRAID_CLIENT'])", "number 1"),
+    ],
 )
 async def test_a_client_that_fails_ends_the_study_with_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acquire: str, words: str

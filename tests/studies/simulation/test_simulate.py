@@ -129,8 +129,15 @@ def test_equal_clients_of_one_gpu_are_as_fast_as_the_slower_of_both_bounds(
     """A closed system without any spread: the cycle is the longer of a client's own and of the GPU's."""
     result = simulate(one(work, device(service), clients), settle=0.5)
     cycle = max(work + service, clients * service)
-    assert result.events_per_second == pytest.approx(clients / cycle, rel=0.12)
+    assert result.events_per_second == pytest.approx(clients / cycle, rel=1e-6)
     assert result.event.mean == pytest.approx(cycle, rel=1e-6)
+
+
+@pytest.mark.parametrize("events", [2, 3, 7])
+def test_a_short_study_of_clients_in_step_has_their_rate(events: int) -> None:
+    result = simulate(one(0.2, device(0.04, gpus=10), 10, events=events))
+    assert result.events_per_second == pytest.approx(10 / 0.24)
+    assert result.requests_per_second == pytest.approx(10 / 0.24)
 
 
 def test_many_clients_with_little_to_do_make_the_queue_of_a_poisson_stream() -> None:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eventbraid.errors import DataError
 from eventbraid.studies.figures import quantile
+from eventbraid.studies.spans import events_within
 
 __all__ = ["Point", "point_of"]
 
@@ -26,7 +29,8 @@ class Point:
     """For how many seconds all clients had begun and none had ended, less what was let settle: rate and times are of
     this window."""
     events_per_second: float
-    """Of all clients."""
+    """Of all clients; the time from one end of a client to its next counts with the share of it that lies in the
+    window."""
     event_seconds: float
     """From an event's reading to its end, median."""
     module_seconds: float
@@ -58,6 +62,8 @@ def point_of(
             f"a client had fewer than two events while all {len(results)} of them were at work: give them more"
         )
     within = [ended - began for began, ended in events if begin < ended <= end]
+    clients = np.repeat(np.arange(len(results)), [len(result["events"]) for result in results])
+    began, ended = np.array(events).T
     modules = [stop - start for result in results for start, stop in result["modules"] if begin < stop <= end]
     reports = [result["report"] for result in results]
     return Point(
@@ -66,8 +72,7 @@ def point_of(
         events=sum(report["events"]["read"] for report in reports),
         failed=sum(report["events"]["failed"] for report in reports),
         overlap=end - begin,
-        # from each client's first end to its last: clients go in step, and the window's edges cut their steps
-        events_per_second=sum((len(each) - 1) / (each[-1] - each[0]) for each in ends),
+        events_per_second=events_within(clients, began, ended, begin, end) / (end - begin),
         event_seconds=statistics.median(within),
         module_seconds=sum(modules) / len(within),
         module_p95=quantile(sorted(modules), 0.95),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eventbraid.studies.model import saturation_ratio, sonic_seconds
-from eventbraid.studies.scale.knee import flat_until, plateau
+from eventbraid.studies.saturation import KNEE_POINTS, Knee, knee_of, plateau
 from eventbraid.studies.scale.point import Point
 from eventbraid.studies.sentences import milliseconds
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FULL", "Expected", "One", "Scaling"]
 
+RISEN: Final = 0.1
+"""The share by which a module's time must rise to be no longer flat."""
 FULL: Final = 0.9
 """The share of the machine's cores from which on clients wait for them."""
 
@@ -61,10 +63,19 @@ class Scaling:
         """The numbers of GPUs with a finished point."""
         return list(dict.fromkeys(point.gpus for point in self.points))
 
-    def flat_until(self, gpus: int | None) -> float | None:
-        """The clients from which on a module takes a tenth more than with the fewest; None where it never does."""
+    def knee(self, gpus: int | None) -> Knee | None:
+        """Where the module's time stops to be flat; None of too few points, or where it has not risen by a share."""
         mine = self.of(gpus)
-        return flat_until([point.clients for point in mine], [point.module_seconds for point in mine])
+        if len(mine) < KNEE_POINTS:
+            return None
+        found = knee_of([point.clients for point in mine], [point.module_seconds for point in mine])
+        return found if found.slope * (mine[-1].clients - found.clients) > RISEN * found.flat else None
+
+    def risen(self, gpus: int | None) -> int | None:
+        """The first number of clients with which a module takes a share longer than with the fewest; None: none."""
+        first, *more = self.of(gpus)
+        most = (1 + RISEN) * first.module_seconds
+        return next((point.clients for point in more if point.module_seconds > most), None)
 
     def plateau(self, gpus: int | None) -> float | None:
         """The rate above which more clients gain nothing, events a second; None where it still grows."""
@@ -102,7 +113,8 @@ class Scaling:
             "gpus": [
                 {
                     "gpus": gpus,
-                    "flat_until_clients": self.flat_until(gpus),
+                    "knee_clients": knee.clients if (knee := self.knee(gpus)) else None,
+                    "risen_clients": self.risen(gpus),
                     "plateau_events_per_second": self.plateau(gpus),
                     "expected_saturation_clients": self.saturation(gpus),
                 }
@@ -141,12 +153,13 @@ class Scaling:
         lines: list[str] = []
         for gpus in self.gpus:
             where = "" if gpus is None else f"{gpus} GPU{'s' if gpus > 1 else ''}: "
-            flat, top = self.flat_until(gpus), self.plateau(gpus)
-            said = (
-                "the module's time has not risen by a tenth"
-                if flat is None
-                else f"from {flat:.0f} clients on the module takes a tenth longer"
-            )
+            knee, risen, top = self.knee(gpus), self.risen(gpus), self.plateau(gpus)
+            if knee is not None:
+                said = f"the module's time is flat up to {knee.clients:.0f} clients"
+            elif risen is not None:
+                said = f"with {risen} clients the module takes a tenth longer"
+            else:
+                said = "the module's time has not risen by a tenth"
             if (full := self.saturation(gpus)) is not None:
                 said += f" (the model: the servers are full from {full:.0f} on)"
             lines.append(where + said + ("" if top is None else f"; saturated at {top:.4g} events/s"))

@@ -4,8 +4,9 @@ The decisions are the framework's own; only time and what takes it are simulated
 """
 
 from eventbraid.serving.embedded.models.batching import Batching
+from eventbraid.studies.saturation import Knee, knee_of
+from eventbraid.studies.simulation.closed_form import ClosedForm
 from eventbraid.studies.simulation.result import Result, ServerUse, Times
-from eventbraid.studies.simulation.scaling import Knee, Scaling, knee_of
 from eventbraid.studies.simulation.simulate import simulate, sweep
 from eventbraid.studies.simulation.study import Ask, Client, Failure, Model, Network, Server, Study, Work
 
@@ -13,12 +14,12 @@ __all__ = [
     "Ask",
     "Batching",
     "Client",
+    "ClosedForm",
     "Failure",
     "Knee",
     "Model",
     "Network",
     "Result",
-    "Scaling",
     "Server",
     "ServerUse",
     "Study",

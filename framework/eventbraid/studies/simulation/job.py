@@ -35,6 +35,7 @@ class Job:
         self._factors, self._log, self._over = factors, log, over
         pool.answered, pool.arrived = self._answered, self._arrived
         self._spans = [log.modules.setdefault(n, Spans()) for n in range(len(client.modules))]
+        self._number = log.new_client()
         self._ready: list[_Event] = []
         self._begun = self._in_flight = 0
         self._computing = False
@@ -128,3 +129,4 @@ class Job:
                     yield module
             spans.add(began, engine.now)
         self._log.events.add(start, engine.now)
+        self._log.clients.append(self._number)

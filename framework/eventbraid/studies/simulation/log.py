@@ -13,6 +13,10 @@ def _floats() -> array[float]:
     return array("d")
 
 
+def _whole_numbers() -> array[int]:
+    return array("q")
+
+
 @dataclass(slots=True)
 class Spans:
     """When things began and ended."""
@@ -50,6 +54,8 @@ class Log:
     modules: dict[int, Spans] = field(default_factory=dict[int, Spans])
     """By the number of the module in the event, of those that ask."""
     events: Spans = field(default_factory=Spans)
+    clients: array[int] = field(default_factory=_whole_numbers)
+    """The number of each event's client."""
     calls: Spans = field(default_factory=Spans)
     batches: dict[str, Batches] = field(default_factory=dict[str, Batches])
     """By server."""
@@ -61,3 +67,10 @@ class Log:
     """Events of which a request got no answer."""
     first_ends: float = float("inf")
     """When the first client had no more events to begin."""
+    begun: int = 0
+    """Clients."""
+
+    def new_client(self) -> int:
+        """The number of one more client."""
+        self.begun += 1
+        return self.begun

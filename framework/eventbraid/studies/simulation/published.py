@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from eventbraid.serving.embedded.models.batching import Batching
 from eventbraid.serving.emulation import parse_device
-from eventbraid.studies.simulation.scaling import Scaling
+from eventbraid.studies.simulation.closed_form import ClosedForm
 from eventbraid.studies.simulation.study import ALONE, Ask, Client, Model, Network, Server, Study, Work
 
 __all__ = [
@@ -72,12 +72,12 @@ def protodune(
     return Study(client, clients, (server,))
 
 
-def protodune_scaling(rows: Literal[235, 1693]) -> Scaling:
+def protodune_scaling(rows: Literal[235, 1693]) -> ClosedForm:
     """The same in the closed form, Eq. 4."""
     requests = REQUESTS[rows]
     gpu = requests * parse_device("emulated:t4").service("emtrackmichelid").seconds(rows)
     transmission = requests * rows * PATCH * 8 / LINK
-    return Scaling(OTHER_MODULES, PREPROCESSING + transmission + requests * PING, gpu)
+    return ClosedForm(OTHER_MODULES, PREPROCESSING + transmission + requests * PING, gpu)
 
 
 def hlt(clients: int, *, gpus: int = 1, events: int = 100) -> Study:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eventbraid.studies.simulation.log import Batches, Log, Spans
 from eventbraid.studies.simulation.study import Study
+from eventbraid.studies.spans import events_within, overlap
 
 __all__ = ["Result", "ServerUse", "Times", "result_of"]
 
@@ -60,7 +61,9 @@ class Result:
     clients: int
     stretch: tuple[float, float]
     events_per_second: float
+    """The time from one end of a client to its next counts with the share of it that lies in the stretch."""
     requests_per_second: float
+    """As many as an event has."""
     modules: tuple[Times, ...]
     """In their order."""
     event: Times
@@ -84,13 +87,14 @@ def result_of(study: Study, log: Log, seconds: float, settle: float, wall: float
     end = min(log.first_ends, seconds)
     start = settle * end
     length = max(end - start, 1e-12)
-    within = [_within(spans, start, end) for spans in (log.events, log.calls)]
-    events, calls = within
+    events, calls = (_within(spans, start, end) for spans in (log.events, log.calls))
+    rate = events_within(np.frombuffer(log.clients, np.int64), *_floats(log.events), start, end) / length
+    ended = len(log.events.ended)
     return Result(
         study.clients,
         (start, end),
-        events.size / length,
-        calls.size / length,
+        rate,
+        rate * len(log.calls.ended) / ended if ended else calls.size / length,
         tuple(Times.of(_within(log.modules[n], start, end)) for n in range(len(study.client.modules))),
         Times.of(events),
         Times.of(calls),
@@ -98,7 +102,7 @@ def result_of(study: Study, log: Log, seconds: float, settle: float, wall: float
             each.name: _use(log.batches[each.name], log.waiting[each.name], start, end, each.device.gpus)
             for each in study.servers
         },
-        len(log.events.ended),
+        ended,
         log.lost,
         dict(sorted(log.failures.items())),
         seconds,
@@ -107,10 +111,14 @@ def result_of(study: Study, log: Log, seconds: float, settle: float, wall: float
 
 
 def _within(spans: Spans, start: float, end: float) -> Floats:
-    """The durations of what ended between two times."""
-    began, ended = np.frombuffer(spans.began), np.frombuffer(spans.ended)
+    """How long those took that ended between two times."""
+    began, ended = _floats(spans)
     chosen = (ended > start) & (ended <= end)
     return ended[chosen] - began[chosen]
+
+
+def _floats(spans: Spans) -> tuple[Floats, Floats]:
+    return np.frombuffer(spans.began), np.frombuffer(spans.ended)
 
 
 def _use(batches: Batches, waiting: Spans, start: float, end: float, gpus: int) -> ServerUse:
@@ -123,10 +131,5 @@ def _use(batches: Batches, waiting: Spans, start: float, end: float, gpus: int) 
         rows_per_batch=all_rows / count if count else 0.0,
         batches_per_second=count / length,
         rows_per_second=all_rows / length,
-        waiting=overlap(np.frombuffer(waiting.began), np.frombuffer(waiting.ended), start, end) / length,
+        waiting=overlap(*_floats(waiting), start, end) / length,
     )
-
-
-def overlap(began: Floats, ended: Floats, start: float, end: float) -> float:
-    """The seconds of some spans, together, that lie between two times."""
-    return float(np.clip(np.minimum(ended, end) - np.maximum(began, start), 0.0, None).sum())

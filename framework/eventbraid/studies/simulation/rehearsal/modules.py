@@ -97,7 +97,7 @@ class Events(Listener):
     """Notes when events begin and end, and when a client has no more to begin."""
 
     def __init__(self, log: Log, events: int) -> None:
-        self._log, self._events = log, events
+        self._log, self._events, self._number = log, events, log.new_client()
         self._began: dict[int, float] = {}
 
     def event_begins(self, event: EventID, number: int, time: float) -> None:
@@ -108,6 +108,7 @@ class Events(Listener):
             self._log.lost += 1
         else:
             self._log.events.add(self._began[number], time)
+            self._log.clients.append(self._number)
         if len(self._began) == self._events:
             self._log.first_ends = min(self._log.first_ends, time)
 

@@ -1,4 +1,4 @@
-"""The closed form of scaling out, and the knee of a curve."""
+"""Where servers are saturated, as curves over the number of clients say: the knee of times, the plateau of rates."""
 
 from __future__ import annotations
 
@@ -8,42 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from eventbraid.studies.model.equations import ideal_seconds, saturation_ratio, sonic_seconds
+__all__ = ["KNEE_POINTS", "Knee", "knee_of", "plateau"]
 
-__all__ = ["Knee", "Scaling", "knee_of"]
-
+KNEE_POINTS: Final = 4
+"""That a knee needs at least."""
 STEPS: Final = 2000
 """Places at which a knee is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """The model of Wang et al. 2021 (arXiv:2009.04509), section 3.3, for blocking clients; times in seconds an event.
-
-    `other` is (1 - p) t_CPU, the time of the modules that ask nothing; `latency` is preprocessing, transmission and
-    travel together; `gpu` is t_GPU, the event's time on one GPU.
-    """
-
-    other: float
-    latency: float
-    gpu: float
-
-    @property
-    def ideal(self) -> float:
-        """An event's time where a GPU is always free, Eq. 2."""
-        return ideal_seconds(self.other, self.gpu, self.latency)
-
-    def saturation(self, gpus: int) -> float:
-        """The number of clients from which on the GPUs are saturated, Eq. 3."""
-        return gpus * saturation_ratio(self.ideal, self.gpu)
-
-    def event(self, clients: int, gpus: int) -> float:
-        """An event's time, Eq. 4."""
-        return float(sonic_seconds(self.ideal, self.gpu, clients, gpus))
-
-    def module(self, clients: int, gpus: int) -> float:
-        """The time of the module that asks."""
-        return self.event(clients, gpus) - self.other
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +28,12 @@ class Knee:
 def knee_of(clients: Sequence[float], times: Sequence[float]) -> Knee:
     """The knee of a curve: of all lines that are flat and then rise, that which fits best by least squares.
 
+    Where clients wait for servers times rise in proportion (Eq. 5 of Wang et al. 2021, arXiv:2009.04509), so the line
+    goes back to the saturation also from points that are far apart, as long as two of them are beyond it.
+
     Raises `ValueError` for fewer than four points.
     """
-    if len(clients) < 4 or len(clients) != len(times):
+    if len(clients) < KNEE_POINTS or len(clients) != len(times):
         raise ValueError(f"a knee needs at least four points of the same number each, not {len(clients)}, {len(times)}")
     order = np.argsort(clients)
     x, y = np.asarray(clients, float)[order], np.asarray(times, float)[order]
@@ -72,3 +45,15 @@ def knee_of(clients: Sequence[float], times: Sequence[float]) -> Knee:
     left = ((flats[:, np.newaxis] + slopes[:, np.newaxis] * rises - y) ** 2).sum(axis=1)
     best = int(np.argmin(left))
     return Knee(float(places[best]), float(flats[best]), float(slopes[best]))
+
+
+def plateau(clients: Sequence[int], rates: Sequence[float], tolerance: float = 0.1) -> float | None:
+    """The rate at which more clients gain nothing: the greatest, where the last step gained less than a share.
+
+    That is `tolerance` of what the clients of that step would have brought; None where rates still grow.
+    """
+    if len(clients) < 2:
+        return None
+    gained = rates[-1] / rates[-2] - 1
+    brought = clients[-1] / clients[-2] - 1
+    return max(rates) if gained < tolerance * brought else None
