@@ -11,8 +11,8 @@ from eventbraid.studies.simulation.published import deepcalo, facile, hlt, proto
 
 __all__ = ["SETUPS", "Setup"]
 
-CLIENTS: Final = (1, 8, 16, 24)
-"""Below, around and above those that load the GPUs."""
+CLIENTS: Final = (1, 10, 24)
+"""Below and above those that load the GPUs."""
 QUICK: Final = (1, 2)
 
 
@@ -61,9 +61,9 @@ SETUPS: Final = (
     Setup("A Fig. 5", "4 GPUs, 235 rows", protodune(235, 1, events=6), SMALL, module=True),
     Setup("A Fig. 5", "4 GPUs, 1693 rows", protodune(1693, 1, events=6), LARGE, module=True),
     Setup("A Fig. 5", "the same, dynamic batching", protodune(1693, 1, dynamic=True, events=6), LARGE, module=True),
-    Setup("B Fig. 3", "trigger, 1 GPU", hlt(1, events=15), Scale(load=17)),
-    Setup("B Fig. 5", "FACILE, 4 GPUs", facile(4, 1, events=15), Scale(time=4, load=16)),
-    Setup("B Fig. 6", "DeepCalo, alone", deepcalo(1, dynamic=False, events=15), DEEPCALO),
-    Setup("B Fig. 6", "the same, dynamic batching", deepcalo(1, dynamic=True, events=15), DEEPCALO),
-    Setup("B Fig. 7", "ResNet-50, 4 GPUs", resnet50(4, 1, events=15), Scale(load=4)),
+    Setup("B Fig. 3", "trigger, 1 GPU", hlt(1, events=12), Scale(load=17)),
+    Setup("B Fig. 5", "FACILE, 4 GPUs", facile(4, 1, events=12), Scale(time=4, load=16)),
+    Setup("B Fig. 6", "DeepCalo, alone", deepcalo(1, dynamic=False, events=12), DEEPCALO),
+    Setup("B Fig. 6", "the same, dynamic batching", deepcalo(1, dynamic=True, events=12), DEEPCALO),
+    Setup("B Fig. 7", "ResNet-50, 4 GPUs", resnet50(4, 1, events=12), Scale(load=4)),
 )
