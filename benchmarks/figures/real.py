@@ -1,9 +1,9 @@
-"""The papers' setups with real processes: measured beside a simulation of just that, and its way."""
+"""The papers' setups with real processes: measured beside a simulation of just that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.figures import style
@@ -11,8 +11,8 @@ from benchmarks.figures.rows import number
 from benchmarks.figures.setups import Setup
 from benchmarks.figures.sweep import Curve
 from eventbraid.studies.scale.point import Point
-from eventbraid.studies.simulation import Result, Study, simulate, sweep
-from eventbraid.studies.simulation.reality import enact
+from eventbraid.studies.simulation import Result, Study, sweep
+from eventbraid.studies.simulation.reality import asking_seconds, calibrated, enact
 
 __all__ = ["HEADS", "Measured", "draw", "measure", "table"]
 
@@ -30,48 +30,40 @@ class Measured:
     """A setup's points as measured, and the line that was simulated."""
 
     setup: Setup
-    way: float
-    """Seconds that a request takes beside the emulated network and GPU, as one client saw it."""
+    study: Study
+    """That was simulated: the setup's, as one client has measured it."""
     points: tuple[Point, ...]
-    beside: tuple[Result, ...]
+    beside: Curve
     """For the clients of the points."""
     line: Curve
 
     def module(self, result: Result) -> float:
         """The simulated time of the module that asks, in seconds."""
-        return result.modules[self.setup.asking[0]].mean
+        return asking_seconds(self.study, result)
 
 
 def measure(setup: Setup) -> Measured:
-    """Run it with real processes, and simulate it."""
-    study = setup.scaled
-    points = enact(study, setup.clients).points
-    place, requests = setup.asking
-    alone = simulate(replace(study, clients=1)).modules[place].mean
-    way = max(0.0, points[0].module_seconds - alone) / requests
-    slower = farther(study, way)
-    line = sweep(slower, [each for each in FINER if each <= max(setup.clients)])
-    return Measured(setup, way, points, sweep(slower, [each.clients for each in points]), Curve(line))
-
-
-def farther(study: Study, seconds: float) -> Study:
-    """The same with a longer way of every request."""
-    (server,) = study.servers
-    network = replace(server.network, latency=server.network.latency + seconds)
-    return replace(study, servers=(replace(server, network=network),))
+    """Run it with real processes, and simulate it with what one client measured of its way."""
+    points = enact(setup.scaled, setup.clients).points
+    study = calibrated(setup.scaled, points[0])
+    beside, line = (
+        Curve(sweep(study, clients))
+        for clients in (setup.clients, [each for each in FINER if each <= max(setup.clients)])
+    )
+    return Measured(setup, study, points, beside, line)
 
 
 def table(found: Sequence[Measured]) -> list[tuple[str, ...]]:
     """A row for each point, with `HEADS`."""
     return [
         (
-            *(each.setup.named if result is each.beside[0] else ("", "", "")),
+            *(each.setup.named if point is each.points[0] else ("", "", "")),
             str(point.clients),
             *_compared(result.events_per_second, point.events_per_second, 1, ""),
             *_compared(each.module(result), point.module_seconds, 1e3, " ms"),
         )
         for each in found
-        for point, result in zip(each.points, each.beside, strict=True)
+        for point, result in zip(each.points, each.beside.results, strict=True)
     ]
 
 
@@ -81,13 +73,14 @@ def draw(found: Sequence[Measured]) -> Any:
     ys = ["module's time [ms]" if each.setup.module else "events/s" for each in found]
     figure, all_axes = style.panels(*names, x="clients", ys=ys, columns=COLUMNS, width=3.4, height=2.9)
     for each, axes in zip(found, all_axes, strict=True):
-        measured = [
-            1e3 * point.module_seconds if each.setup.module else point.events_per_second for point in each.points
-        ]
-        times = [1e3 * each.module(result) for result in each.line.results]
-        style.line(axes, each.line, times if each.setup.module else each.line.rates, style.BLUE, "simulated")
-        axes.plot([point.clients for point in each.points], measured, "o", ms=7, mfc="none", mec=style.ORANGE, mew=1.6,
-                  label="measured, real processes")  # fmt: skip
+        if each.setup.module:
+            simulated = [1e3 * each.module(result) for result in each.line.results]
+            measured = [1e3 * point.module_seconds for point in each.points]
+        else:
+            simulated, measured = each.line.rates, [point.events_per_second for point in each.points]
+        style.line(axes, each.line, simulated, style.BLUE, "simulated")
+        clients = [point.clients for point in each.points]
+        axes.plot(clients, measured, "o", ms=7, mfc="none", mec=style.ORANGE, mew=1.6, ls="none", label="measured")
         axes.set_ylim(bottom=0)
     all_axes[0].legend(frameon=False, fontsize=8.5)
     return figure

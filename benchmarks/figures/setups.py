@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks.figures.scaled import Scale, scaled
-from eventbraid.studies.simulation import Ask, Study
+from eventbraid.studies.simulation import Study
 from eventbraid.studies.simulation.published import deepcalo, facile, hlt, protodune, resnet50
 
 __all__ = ["SETUPS", "Setup"]
@@ -38,14 +38,6 @@ class Setup:
     def scaled(self) -> Study:
         """What is measured, and simulated beside."""
         return scaled(self.study, self.scale)
-
-    @property
-    def asking(self) -> tuple[int, int]:
-        """Which of the modules asks, and how often an event."""
-        ((place, requests),) = [
-            (place, each.requests) for place, each in enumerate(self.scaled.client.modules) if isinstance(each, Ask)
-        ]
-        return place, requests
 
     def quick(self) -> Setup:
         """With few clients and events."""
