@@ -12,8 +12,8 @@ __all__ = ["fill", "markdown"]
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table."""
-    lines = [" | ".join(each) for each in (heads, ["---"] * len(heads), *rows)]
-    return "\n".join(f"| {line} |".replace("|  |", "| |") for line in lines)
+    lines = (heads, ["---"] * len(heads), *rows)
+    return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|" for line in lines)
 
 
 def fill(page: str, name: str, table: str) -> str:
