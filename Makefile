@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 MODELS ?= build/models
 
 .PHONY: help demo compare test test-long test-all soak soak-server chaos check format bench bench-client bench-servers \
-	bench-workflows bench-plan bench-crowd models generate clean
+	bench-workflows bench-plan bench-crowd figures models generate clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
 	@echo 'make bench-plan  the model of eventbraid plan beside clients that share emulated GPUs'
 	@echo 'make bench-crowd  simulated clients beside up to 64 real ones, in some ten minutes'
+	@echo 'make figures  the figures of two papers made again, and the tables of docs/reproduction.md, in a quarter of an hour'
 	@echo 'make models  train and build every model anew into MODELS=build/models, and compare with those in the package'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'
 
@@ -98,6 +99,9 @@ bench-plan: $(INSTALLED)
 
 bench-crowd: $(INSTALLED)
 	$(BIN)/python benchmarks/crowd.py
+
+figures: $(INSTALLED)
+	$(BIN)/python -m benchmarks.figures
 
 generate: $(INSTALLED)
 	$(BIN)/python protos/generate.py

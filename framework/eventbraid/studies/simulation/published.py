@@ -2,7 +2,7 @@
 
 A: Wang et al. 2021, arXiv:2009.04509. B: Krupa et al. 2021, arXiv:2007.10359. The times of the GPUs are those of the
 presets in `eventbraid.serving.emulation`. The spread of the CPU times is in neither paper: 20 % from event to event,
-which docs/simulation.md varies.
+which docs/reproduction.md varies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,21 @@ from eventbraid.serving.emulation import parse_device
 from eventbraid.studies.simulation.closed_form import ClosedForm
 from eventbraid.studies.simulation.study import ALONE, Ask, Client, Model, Network, Server, Study, Work
 
-__all__ = ["deepcalo", "facile", "hlt", "protodune", "protodune_scaling", "resnet50"]
+__all__ = [
+    "CHANNEL",
+    "HLT_SECONDS",
+    "IMAGE",
+    "OTHER_MODULES",
+    "PICTURE",
+    "PREPROCESSING",
+    "SONIC_SECONDS",
+    "deepcalo",
+    "facile",
+    "hlt",
+    "protodune",
+    "protodune_scaling",
+    "resnet50",
+]
 
 PING: Final = 0.012
 """Seconds from Fermilab to the servers in Iowa and back: A 3.4."""
