@@ -47,7 +47,7 @@ class Network:
 
 SHIPPED: Final = (
     Network("facile/1/model.onnx", train_facile.MODEL / "1" / "model.onnx", train_facile.held_out, 0.05, "GeV"),
-    Network("toptag/1/model.onnx", train_toptag.MODEL / "1" / "model.onnx", train_toptag.held_out, 0.05, "of a score"),
+    Network("toptag/1/model.onnx", train_toptag.MODEL / "1" / "model.onnx", train_toptag.held_out, 0.1, "of a score"),
     Network(f"tracks_gnn/1/{FILTER_FILE}", NETWORKS / FILTER_FILE, train_tracks.filter_inputs, 0.03),
     Network(f"tracks_gnn/1/{GRAPH_FILE}", NETWORKS / GRAPH_FILE, train_tracks.graph_inputs, 0.03),
 )

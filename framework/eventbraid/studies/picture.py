@@ -1,13 +1,18 @@
-"""The file of a picture."""
+"""What all pictures have in common: their colours, their file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from eventbraid.errors import DataError, need_extra
 
-__all__ = ["check", "save"]
+__all__ = ["COLOURS", "FAINT", "INK", "check", "save"]
+
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B5EA7", "#8C6D46")
+"""That also the colour-blind tell apart, after Okabe and Ito."""
+INK: Final = "#202124"
+FAINT: Final = "#DADCE0"
 
 
 def check(picture: Path) -> None:

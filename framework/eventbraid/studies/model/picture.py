@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from eventbraid.errors import need_extra
 from eventbraid.studies.model.estimate import Estimate
-from eventbraid.studies.picture import save
+from eventbraid.studies.picture import COLOURS, FAINT, INK, save
 
 __all__ = ["Curve", "curves", "draw", "numbers_of_gpus", "reach"]
 
-COLOURS: Final = ("#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#0072B2")
-INK: Final = "#202124"
-FAINT: Final = "#DADCE0"
 POINTS: Final = 400
 
 

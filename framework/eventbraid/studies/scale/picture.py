@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from eventbraid.errors import DataError, need_extra
+from eventbraid.errors import need_extra
+from eventbraid.studies.picture import COLOURS, INK, save
 from eventbraid.studies.scale.scaling import Scaling
 
 __all__ = ["draw"]
-
-COLOURS: Final = ("#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#0072B2")
-INK: Final = "#202124"
 
 
 def draw(scaling: Scaling, picture: Path) -> None:
@@ -41,7 +39,4 @@ def draw(scaling: Scaling, picture: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
     rates.legend(frameon=False, title="points measured, lines the model")
     figure.suptitle(scaling.job, color=INK)
-    try:
-        figure.savefig(picture, dpi=150)
-    except OSError as error:
-        raise DataError(f"{picture} cannot be written: {error.strerror}") from error
+    save(figure, picture)

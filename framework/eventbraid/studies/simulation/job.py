@@ -31,6 +31,7 @@ class Job:
         "_in_flight",
         "_inbox",
         "_log",
+        "_number",
         "_over",
         "_pool",
         "_ready",

@@ -11,7 +11,7 @@ from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.eventtime import event_time
 from eventbraid.studies.comparison.figures import Figures
 from eventbraid.studies.comparison.point import Point
-from eventbraid.studies.comparison.views.picture import COLOURS, FAINT, INK
+from eventbraid.studies.picture import COLOURS, FAINT, INK
 from eventbraid.studies.spread import Spread
 from eventbraid.studies.units import shown_seconds
 

@@ -11,15 +11,12 @@ from eventbraid.studies.comparison.comparison import Comparison
 from eventbraid.studies.comparison.measurement import Window
 from eventbraid.studies.comparison.point import Point
 from eventbraid.studies.comparison.views.timeline import Bar, Kind, Panel, panels
-from eventbraid.studies.picture import save
+from eventbraid.studies.picture import COLOURS, FAINT, INK, save
 from eventbraid.studies.units import shown_seconds
 
-__all__ = ["COLOURS", "FAINT", "INK", "colours_of", "draw", "figure_of", "title_of"]
+__all__ = ["colours_of", "draw", "figure_of", "title_of"]
 
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B5EA7", "#8C6D46")
 OTHERS: Final = "#9AA0A6"
-INK: Final = "#202124"
-FAINT: Final = "#DADCE0"
 
 
 def colours_of(shown: Sequence[Panel]) -> Mapping[str, str]:
