@@ -49,7 +49,8 @@ def test_compare_shows_both_modes_with_the_same_products(
         assert run["events"]["failed"] == 0
         rate = figures["events_per_second"]["median"]
         assert rate == pytest.approx(EVENTS / run["seconds"])
-        assert sum(point["event_seconds"].values()) == pytest.approx(1 / rate)
+        cpu = run["cpu_seconds"] / EVENTS  # more than the time by the clock where libraries have threads
+        assert sum(point["event_seconds"].values()) == pytest.approx(max(1 / rate, cpu))
         assert not any("Decisions" in module for module in run["modules"])
         assert 0.3 < figures["in_flight"] <= point["streams"]
         (load,) = point["servers"]
