@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import typer
 
 from eventbraid.cli.comparing import compare
 from eventbraid.cli.inspecting import check, describe, graph
+from eventbraid.cli.libraries import one_thread_each
 from eventbraid.cli.models import models
 from eventbraid.cli.planning import plan
 from eventbraid.cli.replaying import replay
@@ -55,6 +57,10 @@ app.add_typer(models)
 
 def main() -> None:
     """Run a command; an error of the user's, of a server's or of the data is shown without a traceback."""
+    if "numpy" not in sys.modules and sys.argv[1:2] != [
+        "serve"
+    ]:  # it reads the environment once, and models may use all
+        one_thread_each(os.environ)
     try:
         app()
     except EventbraidError as error:
