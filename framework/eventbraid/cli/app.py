@@ -57,9 +57,8 @@ app.add_typer(models)
 
 def main() -> None:
     """Run a command; an error of the user's, of a server's or of the data is shown without a traceback."""
-    if "numpy" not in sys.modules and sys.argv[1:2] != [
-        "serve"
-    ]:  # it reads the environment once, and models may use all
+    serves = sys.argv[1:2] == ["serve"]  # models may use all cores
+    if not serves and "numpy" not in sys.modules:  # it reads the environment once
         one_thread_each(os.environ)
     try:
         app()
