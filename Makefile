@@ -26,7 +26,7 @@ help:
 	@echo 'make bench-servers  the embedded server beside the real Triton, and emulated GPUs beside their plateau'
 	@echo 'make bench-workflows  the examples blocking, threads and braided, on three servers (build their models first)'
 	@echo 'make bench-plan  the model of eventbraid plan beside clients that share emulated GPUs'
-	@echo 'make bench-crowd  simulated clients beside up to 64 real ones, in some ten minutes'
+	@echo 'make bench-crowd  simulated clients beside up to 64 real ones, in a quarter of an hour'
 	@echo 'make figures  the figures of two papers made again, and the tables of docs/reproduction.md, in ten minutes'
 	@echo 'make models  train and build every model anew into MODELS=build/models, and compare with those in the package'
 	@echo 'make format  put the sources in order; make generate: compile protos/; make clean'

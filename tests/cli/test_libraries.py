@@ -16,9 +16,9 @@ from eventbraid.cli.libraries import one_thread_each
 
 PROGRAM = "from eventbraid.cli import main; main()"
 THREADS = """
-import sys, threading, numpy
+import os, sys, threading, numpy
 numpy.ones((400, 400)) @ numpy.ones((400, 400))
-print("threads", len(__import__("os").listdir("/proc/self/task")), threading.active_count(), file=sys.stderr)
+print("threads", len(os.listdir("/proc/self/task")), threading.active_count(), file=sys.stderr)
 """
 
 

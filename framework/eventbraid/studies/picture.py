@@ -10,7 +10,7 @@ from eventbraid.errors import DataError, need_extra
 __all__ = ["COLOURS", "FAINT", "INK", "check", "save"]
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7B5EA7", "#8C6D46")
-"""That also the colour-blind tell apart, after Okabe and Ito."""
+"""The first six are those of Okabe and Ito, which the colour-blind tell apart."""
 INK: Final = "#202124"
 FAINT: Final = "#DADCE0"
 
